@@ -1,0 +1,39 @@
+"""What the client gets: a picture with the headers that tell about it, or what is wrong."""
+
+import json
+from http import HTTPStatus
+from typing import NamedTuple
+
+from handler.errors import RequestError
+from handler.postprocess import encode, render
+from handler.preprocess import Job
+from handler.styles import LineMap
+
+
+class Answer(NamedTuple):
+    """One answer on its way out."""
+
+    status: HTTPStatus
+    body: bytes
+    headers: dict[str, str]
+
+
+def portrait(job: Job, lines: LineMap, weights: str) -> Answer:
+    """Draw and encode the picture; `weights` is the label of what drew the line map."""
+    picture = render(job.photo, lines, job.options)
+    height, width = picture.shape[:2]
+    headers = {
+        "Content-Type": f"image/{job.options.format}",
+        "Portrait-Style": job.options.style,
+        "Portrait-Size": f"{width}x{height}",
+        "Portrait-Weights": weights,
+    }
+    if job.faces is not None:
+        headers["Portrait-Faces"] = str(job.faces)
+    return Answer(HTTPStatus.OK, encode(picture, job.options.format), headers)
+
+
+def refusal(error: RequestError) -> Answer:
+    """The error in the shape of TorchServe's own, as JSON."""
+    body = json.dumps(error.body()).encode()
+    return Answer(error.status, body, {"Content-Type": "application/json"})

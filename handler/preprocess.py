@@ -1,0 +1,98 @@
+"""A request -> the photo at the picture's size, and what the network is to see of it.
+
+The network was trained at 512 x 512; its input keeps that area, and the photo's aspect as far as
+steps of 32 pixels and at most 1 to 4 allow. What little it is squashed, its map is stretched back.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+
+from handler.decode import Limits, decode
+from handler.faces import face_square, find_faces
+from handler.options import STRETCH_SIDE, Options
+from handler.request import Request
+from handler.styles import Photo
+
+NATIVE_LONG_SIDE = 2048
+_INPUT_SIDE = 512
+_INPUT_STEP = 32
+_MOST_ASPECT = 4.0
+
+
+class Job(NamedTuple):
+    """A photo on its way to the network."""
+
+    photo: Photo  # uint8 (H, W, 3) RGB, at the picture's size
+    network_input: Photo  # uint8 (h, w, 3) RGB, the same view
+    options: Options
+    faces: int | None  # how many were found; None where nobody looked
+
+
+def prepare(request: Request, limits: Limits) -> Job:
+    """Decode, frame and size the photo of a request.
+
+    Raises `RequestError` as `decode` does.
+    """
+    options = request.options
+    photo = decode(request.photo, limits, _decoded_side(options))
+    view, faces = _FRAMINGS[options.frame](photo)
+    if options.frame == "stretch":
+        picture = network_input = (STRETCH_SIDE, STRETCH_SIDE)
+    else:
+        picture, network_input = picture_size(view, options.size), input_size(view)
+    return Job(_resize(view, picture), _resize(view, network_input), options, faces)
+
+
+def _whole(photo: Photo) -> tuple[Photo, None]:
+    return photo, None
+
+
+def _face(photo: Photo) -> tuple[Photo, int]:
+    faces = find_faces(photo)
+    if not faces:
+        return photo, 0
+    largest = max(faces, key=lambda box: box.width * box.height)
+    return face_square(photo, largest), len(faces)
+
+
+_FRAMINGS: dict[str, Callable[[Photo], tuple[Photo, int | None]]] = {
+    "photo": _whole,
+    "face": _face,
+    "stretch": _whole,
+}
+
+
+def picture_size(photo: Photo, long_side: int | None) -> tuple[int, int]:
+    """(height, width) with that long side, or the photo's own up to 2048, aspect kept."""
+    height, width = photo.shape[:2]
+    scale = (long_side or min(NATIVE_LONG_SIDE, max(height, width))) / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def input_size(photo: Photo) -> tuple[int, int]:
+    """(height, width) of about 512 x 512 pixels with the photo's aspect, in steps of 32."""
+    height, width = photo.shape[:2]
+    aspect = min(max(width / height, 1 / _MOST_ASPECT), _MOST_ASPECT)
+    return _stepped(_INPUT_SIDE / math.sqrt(aspect)), _stepped(_INPUT_SIDE * math.sqrt(aspect))
+
+
+def _stepped(side: float) -> int:
+    return round(side / _INPUT_STEP) * _INPUT_STEP
+
+
+def _decoded_side(options: Options) -> int | None:
+    """How many pixels of the long side are of use; None: all, as a face may be a small part."""
+    if options.frame == "face":
+        return None
+    return max(options.size or NATIVE_LONG_SIDE, 2 * _INPUT_SIDE)
+
+
+def _resize(photo: Photo, size: tuple[int, int]) -> Photo:
+    if photo.shape[:2] == size:
+        return photo
+    shrinks = size[0] * size[1] < photo.shape[0] * photo.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(photo, size[::-1], interpolation=how)

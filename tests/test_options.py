@@ -1,0 +1,144 @@
+from http import HTTPStatus
+
+import pytest
+
+from handler.errors import RequestError
+from handler.options import FRAMES, PARSERS, Options, parse_options
+
+
+def refused(headers: dict[str, str], fields: dict[str, str]) -> str:
+    with pytest.raises(RequestError) as caught:
+        parse_options(headers, fields)
+    assert caught.value.status is HTTPStatus.BAD_REQUEST
+    return caught.value.message
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    assert parse_options({}, {}) == Options()
+
+
+def test_every_field_of_options_has_a_parser() -> None:
+    assert list(PARSERS) == list(Options.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "parsed"),
+    [
+        ("style", "sketch", "sketch"),
+        ("style", " Draw ", "draw"),
+        ("frame", "face", "face"),
+        ("size", "native", None),
+        ("size", "64", 64),
+        ("size", "4096", 4096),
+        ("format", "webp", "webp"),
+        ("background", "transparent", "transparent"),
+        ("background", "#FF8000", (255, 128, 0)),
+    ],
+)
+def test_a_value_is_parsed_from_header_and_field(name: str, value: str, parsed: object) -> None:
+    assert getattr(parse_options({f"Portrait-{name}": value}, {}), name) == parsed
+    assert getattr(parse_options({}, {name: value}), name) == parsed
+
+
+@pytest.mark.parametrize("value", ["0", "0.25", "1", ".5", "+1"])
+def test_alpha_of_a_composite(value: str) -> None:
+    assert parse_options({}, {"style": "composite", "alpha": value}).alpha == float(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("style", "oil"),
+        ("style", ""),
+        ("frame", "square"),
+        ("size", "63"),
+        ("size", "4097"),
+        ("size", "512.0"),
+        ("size", "-512"),
+        ("size", "9" * 5000),
+        ("format", "bmp"),
+        ("background", "#12345"),
+        ("background", "blue"),
+        ("background", "#+1+2+3"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
+    message = refused({}, {name: value})
+    assert message.startswith(f"{name}: must be ")
+    assert message.endswith(f", got {value[:64]}")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-0.1", "1.1", "1e-1", "0x1", "٠", "1_0", "half"])
+def test_alpha_takes_plain_numbers_of_its_range_only(value: str) -> None:
+    assert "alpha: must be a number from 0 to 1" in refused({}, {"style": "composite", "alpha": value})
+
+
+def test_what_was_given_is_cut_and_made_printable() -> None:
+    message = refused({}, {"style": "\x00\r\n\u202eé" + "x" * 10_000_000})
+    assert message.endswith("got " + "?" * 5 + "x" * 59)
+
+
+def test_header_names_match_without_case() -> None:
+    assert parse_options({"pOrTrAiT-sTyLe": "sketch"}, {}).style == "sketch"
+
+
+def test_a_field_beats_its_header() -> None:
+    assert parse_options({"Portrait-Style": "sketch"}, {"style": "draw"}).style == "draw"
+
+
+def test_unknown_fields_and_portrait_headers_are_refused() -> None:
+    assert "stile: unknown option" in refused({}, {"stile": "draw"})
+    assert "stile: unknown option" in refused({"Portrait-Stile": "draw"}, {})
+
+
+def test_other_headers_are_none_of_our_business() -> None:
+    assert parse_options({"style": "oil", "explain": "True", "url_path": "x"}, {}) == Options()
+
+
+@pytest.mark.parametrize("name", ["alpha", "sigma"])
+def test_composite_options_need_the_composite_style(name: str) -> None:
+    assert f"{name}: only fits style composite" in refused({}, {name: "1"})
+
+
+def test_transparent_needs_a_format_with_transparency() -> None:
+    assert "png or webp" in refused({}, {"background": "transparent", "format": "jpeg"})
+
+
+def test_stretch_is_always_512() -> None:
+    assert "stretch" in refused({}, {"frame": "stretch", "size": "1024"})
+    assert parse_options({}, {"frame": "stretch", "size": "512"}).size == 512
+    assert set(FRAMES) == {"photo", "face", "stretch"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("", "png"),
+        ("*/*", "png"),
+        ("image/*", "png"),
+        ("image/webp", "webp"),
+        ("image/jpeg", "jpeg"),
+        ("image/jpg", "jpeg"),
+        ("IMAGE/JPEG", "jpeg"),
+        ("image/png;q=0.5, image/webp;q=0.9", "webp"),
+        ("image/webp;q=0.1, */*;q=0.5", "png"),
+        ("image/jpeg, */*", "jpeg"),
+        ("image/webp, image/png", "webp"),
+        ("image/png;q=0, */*", "jpeg"),
+        ("text/html, application/json", "png"),
+        ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", "webp"),
+        ("image/webp;q=nan", "png"),
+        (";;;,,=,q=", "png"),
+    ],
+)
+def test_accept_decides_the_format(accept: str, chosen: str) -> None:
+    assert parse_options({"Accept": accept}, {}).format == chosen
+
+
+def test_format_beats_accept() -> None:
+    assert parse_options({"Accept": "image/webp", "Portrait-Format": "jpeg"}, {}).format == "jpeg"
+
+
+def test_accept_of_a_format_without_transparency_gives_way_to_it() -> None:
+    options = parse_options({"Accept": "image/jpeg, image/webp;q=0.2"}, {"background": "transparent"})
+    assert options.format == "webp"
