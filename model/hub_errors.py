@@ -4,13 +4,8 @@ from httpx2 import HTTPError
 from huggingface_hub import constants, errors
 
 HUB_ERRORS = (HTTPError, OSError, errors.HFValidationError, errors.XetDownloadError)
-NOT_THERE = (
-    errors.RepositoryNotFoundError,
-    errors.RevisionNotFoundError,
-    errors.RemoteEntryNotFoundError,
-    errors.HFValidationError,
-    errors.FileMetadataError,
-)
+# the client, too, looks into its cache for all but these
+NOT_THERE = (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError)
 _ELSE = "or take other weights: lite, or a file of your own"
 
 

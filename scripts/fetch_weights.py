@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.errors import WeightsError
-from model.weights import LOCK, PUBLISHED, HubFile, Weights, resolve
+from model.hub import PUBLISHED, HubFile
+from model.weights import LOCK, Weights, resolve
 
 
 def add_hub_options(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 FOLDER = Path(__file__).parents[2] / "shared" / "reference"
 
-needs_reference = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no {FOLDER.name} files beside the checkout")
+needs_reference = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason=f"no {FOLDER.name} files beside the checkout"
+)
 
 
 def layout(size: str) -> dict[str, list[int]]:

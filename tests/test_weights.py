@@ -123,9 +123,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.99])
-def test_a_cut_file_is_refused(
-    tensors: dict[str, Tensor], tmp_path: Path, suffix: str, share: float
-) -> None:
+def test_a_cut_file_is_refused(tensors: dict[str, Tensor], tmp_path: Path, suffix: str, share: float) -> None:
     whole = tmp_path / f"whole{suffix}"
     if suffix == ".pth":
         torch.save(tensors, whole)
