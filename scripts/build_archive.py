@@ -1,0 +1,57 @@
+"""Build the archive that TorchServe serves: `python -m scripts.build_archive --weights hub`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.errors import WeightsError
+from model.export import ExportError
+from model.weights import Weights
+from scripts.fetch_weights import add_hub_options, resolve_from
+from scripts.serving.archive import ArchiveError, build
+from scripts.serving.inputs import Record, inputs_digest, sha256_of, write_record
+from scripts.serving.paths import ARCHIVE
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build, record what it was built from, print where it is; status 1 and one line if that fails."""
+    options = _parser().parse_args(argv)
+    try:
+        source, weights = _weights(options)
+        print(f"Building {options.output.name} from {weights.name} ({weights.sha256[:12]}) ...", flush=True)
+        build(weights, options.precision, options.output)
+    except (WeightsError, ExportError, ArchiveError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    # After the build: a first fetch from the hub writes weights.lock, which is one of the inputs.
+    inputs = inputs_digest(options.weights, options.precision)
+    write_record(options.output, Record(inputs, sha256_of(options.output), source))
+    print(options.output)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Build the archive that TorchServe serves.")
+    parser.add_argument("--weights", default="hub", help="auto (hub, else lite), hub, lite or a file; default: hub")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: %(default)s")
+    parser.add_argument("--output", type=Path, default=ARCHIVE, help="default: %(default)s")
+    add_hub_options(parser)
+    return parser
+
+
+def _weights(options: argparse.Namespace) -> tuple[str, Weights]:
+    """Where the weights came from, and they."""
+    if options.weights != "auto":
+        return options.weights, resolve_from(options.weights, options)
+    try:
+        return "hub", resolve_from("hub", options)
+    except WeightsError as error:
+        print(f"The hub's weights are not to be had: {error}", file=sys.stderr)
+        return "lite", resolve_from("lite", options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

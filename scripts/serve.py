@@ -1,0 +1,122 @@
+"""Set everything up and serve portraits; `bash scripts/serve.sh` runs this with the system's Python."""
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.serving import environment, guide
+from scripts.serving.environment import say
+from scripts.serving.errors import SetupError
+from scripts.serving.inputs import inputs_digest, read_record, sha256_of
+from scripts.serving.java import ensure_java
+from scripts.serving.machine import arrange, usable_cores
+from scripts.serving.paths import ARCHIVE, PYTHON, ROOT
+from scripts.serving.readiness import wait_until_ready
+from scripts.serving.server import Run, check_ports, start, stop
+from scripts.serving.settings import Ports
+from scripts.serving.state import folder_of, read_state
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until interrupted, or in the background; status 1 and one line when that cannot be done."""
+    options = _parser().parse_args(argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    try:
+        return _stop(options) if options.stop else _serve(options)
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bash scripts/serve.sh", description="Set everything up and serve portraits.")
+    add = parser.add_argument
+    add("--weights", default="auto", help="auto (default: the hub's, else the embedded lite ones), hub, lite or a file")
+    add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="what the network computes in")
+    add("--workers", type=int, help="processes that draw; default: 1, or cores by --threads")
+    add("--threads", type=int, help="threads of each worker; default: cores by workers")
+    add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
+    add("--tokens", action="store_true", help="ask clients for TorchServe's keys")
+    add("--background", action="store_true", help="return once the server is ready")
+    add("--stop", action="store_true", help="stop the server that runs on these ports")
+    return parser
+
+
+def _leave(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _stop(options: argparse.Namespace) -> int:
+    ports = Ports.at(options.port_offset)
+    say("Stopped." if stop(folder_of(ports.rest)) else f"No server of this checkout runs on port {ports.rest}.")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    ports = Ports.at(options.port_offset)
+    arrangement = arrange(usable_cores(), options.workers, options.threads)
+    check_ports(ports)
+    with environment.only_one():
+        environment.ensure("server")
+        java = ensure_java()
+        _ensure_archive(options)
+    check_ports(ports)
+    run = Run(ports, arrangement, options.tokens, ARCHIVE, java)
+    say(f"Starting TorchServe: {guide.arrangement_text(arrangement)} ...")
+    try:
+        process = start(run, tied=not options.background)
+        wait_until_ready(run, process)
+        say(guide.lines_to_try(run))
+        return 0 if options.background else _watch(run, process)
+    except (SetupError, KeyboardInterrupt):
+        stop(run.folder)
+        raise
+
+
+def _ensure_archive(options: argparse.Namespace) -> None:
+    """Build the archive unless it is there already, whole, from the same inputs."""
+    weights = _weights_argument(options.weights)
+    record = read_record(ARCHIVE)
+    if record is None or record.inputs != inputs_digest(weights, options.precision):
+        command = [str(PYTHON), "-m", "scripts.build_archive", "--weights", weights, "--precision", options.precision]
+        if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode:
+            raise SetupError("The archive could not be built; the line above says why.")
+        record = read_record(ARCHIVE)
+    elif record.archive != sha256_of(ARCHIVE):
+        name = shlex.quote(str(ARCHIVE))
+        raise SetupError(f"The archive is damaged: it is not what was built. To build it anew:  rm {name}")
+    if weights == "auto" and record and record.weights == "lite":
+        say(guide.LITE_NOTICE)
+
+
+def _weights_argument(text: str) -> str:
+    """A file's path is meant from where the person stands, which serve.sh passes on."""
+    if text in ("auto", "hub", "lite"):
+        return text
+    return str(Path(os.environ.get("PORTRAIT_STARTED_IN", "."), text).resolve())
+
+
+def _watch(run: Run, process: "subprocess.Popen[bytes]") -> int:
+    """Wait for the server's end. Raises `SetupError` when it was not `--stop` that ended it."""
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        say("\nStopping ...")
+        stop(run.folder)
+        return 0
+    if read_state(run.folder) is not None:
+        stop(run.folder)
+        raise SetupError(f"TorchServe ended by itself (exit status {status}). Logs: {run.folder / 'logs'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Setting up and running the server. Standard library only: it runs before anything is installed."""

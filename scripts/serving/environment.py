@@ -1,0 +1,151 @@
+"""Makes .venv and puts the pinned requirements into it, once."""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.serving.errors import SetupError
+from scripts.serving.paths import BUILD, PYTHON, ROOT, VENV
+
+LOG = BUILD / "setup.log"
+REQUIREMENTS = ROOT / "requirements"
+SHOWN_LINES = 12
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """One set-up or build at a time in this checkout; a second waits for the first."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another set-up is under way here; waiting for it ...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def ensure(name: str) -> None:
+    """Have everything of `requirements/<name>.txt` in .venv; quick when it is there already.
+
+    Raises `SetupError` naming the command that helps where this cannot be done from here.
+    """
+    stamp = VENV / f".portrait-{name}"
+    wanted = fingerprint(name)
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    LOG.parent.mkdir(exist_ok=True)
+    LOG.write_text("")
+    _ensure_venv()
+    _install(name)
+    stamp.write_text(wanted)
+
+
+def fingerprint(name: str) -> str:
+    """Changes when what `ensure` installs would change; hex SHA-256."""
+    texts = [path.read_bytes() for path in _files(name)]
+    texts.append((ROOT / "pyproject.toml").read_bytes())
+    texts.append(os.environ.get("TORCH_INDEX_URL", "").encode())
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
+
+def _files(name: str) -> list[Path]:
+    """`requirements/<name>.txt` and what it includes."""
+    path = REQUIREMENTS / f"{name}.txt"
+    included = re.findall(r"^-r (\S+)\.txt", path.read_text(), flags=re.MULTILINE)
+    return [path, *(file for inner in included for file in _files(inner))]
+
+
+def _ensure_venv() -> None:
+    if PYTHON.exists() and _succeeds([str(PYTHON), "-m", "pip", "--version"]):
+        return
+    say(f"Making {VENV.name} with Python {sys.version.split()[0]} ...")
+    if _succeeds([sys.executable, "-m", "venv", "--clear", str(VENV)]):
+        return
+    # Debian and Ubuntu keep ensurepip, which venv calls, in a package of its own.
+    if _venv_with_own_pip():
+        return
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    install_package(package, "Python's venv module")
+    run([sys.executable, "-m", "venv", "--clear", str(VENV)], "Could not make .venv")
+
+
+def _venv_with_own_pip() -> bool:
+    """Where this Python has pip but not ensurepip, pip itself can be put into a bare venv."""
+    site = VENV / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    return (
+        _succeeds([sys.executable, "-m", "pip", "--version"])
+        and _succeeds([sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV)])
+        and _succeeds([sys.executable, "-m", "pip", "install", "-q", "--target", str(site), "pip"])
+    )
+
+
+def _install(name: str) -> None:
+    _install_torch()
+    say(f"Installing the other packages of requirements/{name}.txt (a minute or two) ...")
+    pip("-r", str(REQUIREMENTS / f"{name}.txt"))
+    pip("--no-deps", "-e", str(ROOT))
+
+
+def _install_torch() -> None:
+    """PyTorch's CPU build where the index has it: its default one brings gigabytes of CUDA along."""
+    pin = re.search(r"^torch==(\S+)", (REQUIREMENTS / "server.txt").read_text(), flags=re.MULTILINE)
+    if pin is None:
+        raise SetupError("requirements/server.txt has no line torch==VERSION")
+    version = pin[1]
+    if _succeeds([str(PYTHON), "-c", f"import torch; assert torch.__version__.split('+')[0] == '{version}'"]):
+        return
+    say(f"Installing PyTorch {version}, the largest part (200 MB for CPUs; some minutes) ...")
+    index = os.environ.get("TORCH_INDEX_URL")
+    if index:
+        pip("--no-deps", "--index-url", index, f"torch=={version}")
+    elif not _succeeds([*_pip_command(), "--no-deps", f"torch=={version}+cpu"]):
+        say("The package index has no CPU build; taking the default one. TORCH_INDEX_URL names another index.")
+        pip("--no-deps", f"torch=={version}")
+
+
+def _pip_command() -> list[str]:
+    return [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+
+
+def pip(*arguments: str) -> None:
+    """pip install into .venv; raises `SetupError` with the end of its output."""
+    run([*_pip_command(), *arguments], "pip failed")
+
+
+def install_package(package: str, what: str) -> None:
+    """Install a Debian package as root; otherwise raise `SetupError` with the command that does."""
+    command = f"apt-get install -y {package}"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise SetupError(f"{what} is missing. Install it, then start again:  sudo {command}")
+    say(f"Installing {what}: {command} ...")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "-q"], f"{what} is missing and apt-get update failed", environment)
+    run(command.split(), f"{what} is missing and apt-get failed", environment)
+
+
+def run(command: Sequence[str], failure: str, environment: dict[str, str] | None = None) -> None:
+    """Run `command` with its output in the log; raises `SetupError` with `failure` and the log's end."""
+    if not _succeeds(command, environment):
+        tail = "\n".join(f"  {line}" for line in LOG.read_text(errors="replace").splitlines()[-SHOWN_LINES:])
+        raise SetupError(f"{failure}. The end of {LOG.relative_to(ROOT)}:\n{tail}")
+
+
+def _succeeds(command: Sequence[str], environment: dict[str, str] | None = None) -> bool:
+    with LOG.open("a") as log:
+        log.write(f"$ {' '.join(command)}\n")
+        log.flush()
+        done = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+        return done.returncode == 0
+
+
+def say(text: str) -> None:
+    """One line of progress."""
+    print(text, flush=True)

@@ -1,0 +1,49 @@
+"""What a person is told once the server is up."""
+
+import shlex
+
+from scripts.serving.machine import Arrangement
+from scripts.serving.paths import SAMPLE
+from scripts.serving.readiness import key_of
+from scripts.serving.server import Run
+from scripts.serving.settings import HOST, Ports
+
+LITE_NOTICE = """
+**************************************************************************************
+*  Drawing with the small embedded weights: the hub's full-size ones were not to be  *
+*  had. Drawings are plainer. With a connection, get the full-size ones with:        *
+*      bash scripts/serve.sh --weights hub                                           *
+**************************************************************************************
+"""
+
+
+def arrangement_text(arrangement: Arrangement) -> str:
+    """`2 workers of 4 threads each`."""
+    workers = "1 worker" if arrangement.workers == 1 else f"{arrangement.workers} workers"
+    threads = "1 thread" if arrangement.threads == 1 else f"{arrangement.threads} threads"
+    return f"{workers} of {threads}" + (" each" if arrangement.workers > 1 else "")
+
+
+def lines_to_try(run: Run) -> str:
+    """Lines to paste into another terminal, in any folder."""
+    url = f"http://{HOST}:{run.ports.rest}/predictions/portrait"
+    key = f" -H {shlex.quote('Authorization: Bearer ' + key_of(run, 'inference'))}" if run.tokens else ""
+    photo = shlex.quote(str(SAMPLE))
+    offset = run.ports.rest - Ports.rest
+    stop = "bash scripts/serve.sh --stop" + (f" --port-offset {offset}" if offset else "")
+    return f"""
+READY. Try it in another terminal:
+
+  curl{key} -T {photo} {url} -o portrait.png
+  curl{key} -T {photo} -H 'Portrait-Style: sketch' {url} -o sketch.png
+
+  gRPC         {HOST}:{run.ports.grpc}, Predictions of model portrait, the photo under key data
+  management   http://{HOST}:{run.ports.management}/models/portrait{_key_hint(run)}
+  metrics      http://{HOST}:{run.ports.metrics}/metrics
+  logs         {run.folder / "logs"}
+  stop         {stop} (or Ctrl-C here)
+"""
+
+
+def _key_hint(run: Run) -> str:
+    return f"\n  keys         {run.folder / 'key_file.json'}, good for a day" if run.tokens else ""

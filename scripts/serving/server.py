@@ -1,0 +1,147 @@
+"""Starts TorchServe, waits until its model is ready, stops it with everything it started."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.serving.errors import SetupError
+from scripts.serving.machine import Arrangement, worker_environment
+from scripts.serving.paths import PYTHON, ROOT, VENV
+from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
+from scripts.serving.state import State, folder_of, group_members, is_alive, read_state, start_time, write_state
+
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one server is started with."""
+
+    ports: Ports
+    arrangement: Arrangement
+    tokens: bool
+    archive: Path
+    java: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps its settings, logs and keys."""
+        return folder_of(self.ports.rest)
+
+
+def check_ports(ports: Ports) -> None:
+    """Raise `SetupError` when a port is taken, telling by whom if that is known here."""
+    taken = next((port for port in ports.doors() if not _is_free(port)), None)
+    if taken is None:
+        return
+    state = read_state(folder_of(ports.rest))
+    offset = ports.rest - Ports.rest
+    if state and is_alive(state):
+        stop_command = "bash scripts/serve.sh --stop" + (f" --port-offset {offset}" if offset else "")
+        raise SetupError(f"Portrait is running here already (process {state.pid}). To stop it:  {stop_command}")
+    raise SetupError(
+        f"Port {taken} is in use by another program. "
+        f"Take other ports:  bash scripts/serve.sh --port-offset {offset + 100}"
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def start(run: Run, tied: bool) -> "subprocess.Popen[bytes]":
+    """Start TorchServe's Java process in a session of its own and remember it.
+
+    `tied`: it gets SIGTERM when this process ends, however that happens.
+    """
+    stop(run.folder)  # what an interrupted run may have left
+    (run.folder / "logs").mkdir(parents=True, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix="portrait-")
+    properties = read_properties(ROOT / "config.properties")
+    properties |= settings_of_run(run.ports, run.arrangement.workers, run.tokens, run.archive.parent)
+    write_properties(properties, run.folder / "config.properties")
+    command = _command(run, temporary, properties.get("vmargs", ""))
+    if tied and shutil.which("setpriv"):
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+    with (run.folder / "logs" / "console.log").open("wb") as console:
+        process = subprocess.Popen(
+            command,
+            cwd=run.folder,
+            env=_environment(run, temporary),
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            start_new_session=True,
+        )
+    write_state(run.folder, State(process.pid, start_time(process.pid) or "", temporary))
+    return process
+
+
+def _command(run: Run, temporary: str, vmargs: str) -> list[str]:
+    """What `torchserve --start --ncs --ts-config ...` would run.
+
+    torchserve's own launcher neither tells Java's exit status nor passes signals on.
+    """
+    site = next(VENV.glob("lib/python3*/site-packages"))
+    java = [str(run.java), f"-Dmodel_server_home={site}", f"-Djava.io.tmpdir={temporary}", *vmargs.split()]
+    server = ["-cp", f"{site}/ts/frontend/*", "org.pytorch.serve.ModelServer", "--python", str(PYTHON)]
+    settings = ["-f", str(run.folder / "config.properties"), "-s", str(run.archive.parent), "-ncs"]
+    return [*java, *server, *settings]
+
+
+def _environment(run: Run, temporary: str) -> dict[str, str]:
+    """This process's variables without those that would change the server, and with its own."""
+    inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "TS_CONFIG_FILE")}
+    logs = str(run.folder / "logs")
+    own = {
+        "TMPDIR": temporary,
+        "TEMP": temporary,
+        "LOG_LOCATION": logs,
+        "METRICS_LOCATION": logs,
+        "PATH": f"{PYTHON.parent}:{os.environ.get('PATH', os.defpath)}",
+    }
+    return {**inherited, **own, **worker_environment(run.arrangement.threads)}
+
+
+def stop(folder: Path) -> bool:
+    """End the server that runs from `folder` and all its workers; False when none was running."""
+    state = read_state(folder)
+    if state is None:
+        return False
+    # The leader's pid cannot be another's while members of its group are left.
+    running = is_alive(state) or (start_time(state.pid) is None and bool(group_members(state.pid)))
+    if running:
+        _end_group(state.pid)
+    shutil.rmtree(state.temporary, ignore_errors=True)
+    for name in ("key_file.json", "state.json"):
+        (folder / name).unlink(missing_ok=True)
+    return running
+
+
+def _end_group(group: int) -> None:
+    """SIGTERM to the leader, which ends its workers in order; SIGKILL to whoever is left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(group, signal.SIGTERM)
+    _wait_until_gone(group)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    _wait_until_gone(group)
+
+
+def _wait_until_gone(group: int) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
+    while group_members(group) and time.monotonic() < deadline:
+        time.sleep(0.05)

@@ -1,0 +1,61 @@
+"""config.properties -> the settings that one server runs with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.serving.errors import SetupError
+
+HOST = "127.0.0.1"
+HIGHEST_OFFSET = 65535 - 9000
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The five doors of one server, and where the names of its workers' sockets begin."""
+
+    rest: int = 8080
+    management: int = 8081
+    metrics: int = 8082
+    grpc: int = 7070
+    grpc_management: int = 7071
+    worker: int = 9000
+
+    @classmethod
+    def at(cls, offset: int) -> "Ports":
+        """All ports plus `offset`; raises `SetupError` where that leaves 1024 to 65535."""
+        if not 1024 - cls.grpc <= offset <= HIGHEST_OFFSET:
+            raise SetupError(f"--port-offset must be {1024 - cls.grpc} to {HIGHEST_OFFSET}, got {offset}")
+        return cls(*(port + offset for port in (8080, 8081, 8082, 7070, 7071, 9000)))
+
+    def doors(self) -> tuple[int, ...]:
+        """The ports that a server listens on."""
+        return self.rest, self.management, self.metrics, self.grpc, self.grpc_management
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """Key=value lines of a Java properties file; comments and blank lines are left out."""
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def settings_of_run(ports: Ports, workers: int, tokens: bool, model_store: Path) -> dict[str, str]:
+    """What one run changes in config.properties."""
+    return {
+        "inference_address": f"http://{HOST}:{ports.rest}",
+        "management_address": f"http://{HOST}:{ports.management}",
+        "metrics_address": f"http://{HOST}:{ports.metrics}",
+        "grpc_inference_port": str(ports.grpc),
+        "grpc_management_port": str(ports.grpc_management),
+        "initial_worker_port": str(ports.worker),
+        "default_workers_per_model": str(workers),
+        "disable_token_authorization": str(not tokens).lower(),
+        "model_store": str(model_store),
+    }
+
+
+def write_properties(settings: Mapping[str, str], path: Path) -> None:
+    """The reverse of `read_properties`; backslashes are escaped as Java wants them."""
+    escaped = ((key, value.replace("\\", "\\\\")) for key, value in settings.items())
+    path.write_text("".join(f"{key}={value}\n" for key, value in escaped))

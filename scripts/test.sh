@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Sets up what the tests need, then checks style, types and behaviour. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/python.sh
+"$PYTHON" -m scripts.serving.prepare test
+.venv/bin/ruff check .
+.venv/bin/mypy
+exec .venv/bin/python -m pytest "$@"
