@@ -29,13 +29,15 @@ _Image = TypeVar("_Image", Photo, Plane)
 
 Style = Callable[[Photo, LineMap, Mix], Picture]
 
-SHADE = 0.6
 DODGE_SIGMA = 8.0
-DODGE_POWER = 1.5
-SMOOTHING = 2.0
-SMOOTHING_CONTRAST = 0.045
+DODGE_STRENGTH = 1.4
+TEXTURE = 0.05  # differences from the surroundings well below this share are skin, not form
+SHADE = 0.55
+SHADE_POWER = 1.15
+SMOOTHING = 2.5
+SMOOTHING_CONTRAST = 0.055
 INK_SHARE = 0.85
-CONTRAST = 1.15
+CONTRAST = 1.1
 SHARPNESS = 0.6
 
 
@@ -49,12 +51,11 @@ def sketch(photo: Photo, lines: LineMap, mix: Mix) -> Picture:
 
     The original app's five steps: the mask isolates the subject, dodging gives the shading, lines give the structure,
     both are multiplied, contrast and sharpness are raised. Dodging alone levels all skin to white, so the photo's own
-    tone is multiplied in; the lines are the network's, which unlike Canny's know hair and cloth from an outline.
+    tone is multiplied in; the lines are the network's, which unlike Canny's tell hair and cloth from an outline.
     """
     unit = max(lines.shape) / 512
-    tone = _smoothed(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255, SMOOTHING * unit)
-    dodged = np.clip(tone / np.maximum(_blurred(tone, DODGE_SIGMA * unit), 0.01), 0, 1) ** DODGE_POWER
-    shading = dodged * (1 - SHADE * (1 - tone))
+    tone = _smoothed(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255, unit)
+    shading = _dodged(tone, unit) * (1 - SHADE * (1 - tone) ** SHADE_POWER)
     pencil = shading * (1 - INK_SHARE * (1 - lines))
     finished = _sharpened(1 - CONTRAST * (1 - pencil), unit)
     return _to_levels(1 - subject_mask(lines) * (1 - finished))
@@ -76,14 +77,26 @@ def composite(photo: Photo, lines: LineMap, mix: Mix) -> Picture:
 STYLES: dict[str, Style] = {"draw": draw, "sketch": sketch, "composite": composite}
 
 
-def _smoothed(plane: Plane, radius: float) -> Plane:
-    """Texture is smoothed, edges stay: He et al., "Guided Image Filtering", ECCV 2010, guided by itself."""
-    side = 2 * round(radius) + 1
-    mean = cv2.blur(plane, (side, side))
-    variance = np.maximum(cv2.blur(plane * plane, (side, side)) - mean * mean, 0)
-    edge = variance / (variance + SMOOTHING_CONTRAST**2)
-    flat = cv2.blur(mean - edge * mean, (side, side))
-    return np.clip(cv2.blur(edge, (side, side)) * plane + flat, 0, 1)
+def _smoothed(tone: Plane, unit: float) -> Plane:
+    """Texture is smoothed, edges stay.
+
+    He and Sun, "Fast Guided Filter", 2015, guided by the plane itself: what to keep of each pixel is found at 512.
+    """
+    small = _reduced(tone, unit)
+    side = 2 * round(SMOOTHING * min(unit, 1)) + 1
+    mean = cv2.blur(small, (side, side))
+    variance = np.maximum(cv2.blur(small * small, (side, side)) - mean * mean, 0)
+    kept = variance / (variance + SMOOTHING_CONTRAST**2)
+    size = tone.shape[::-1]
+    share, rest = (cv2.resize(cv2.blur(part, (side, side)), size) for part in (kept, mean - kept * mean))
+    return np.clip(share * tone + rest, 0, 1)
+
+
+def _dodged(tone: Plane, unit: float) -> Plane:
+    """The tone against that of its surroundings: white where it is no darker."""
+    surroundings = np.maximum(_blurred(tone, DODGE_SIGMA * unit), 0.01)
+    darker = 1 - np.minimum(tone / surroundings, 1)
+    return np.maximum(1 - DODGE_STRENGTH * darker * darker / (darker + TEXTURE), 0)
 
 
 def _sharpened(plane: Plane, unit: float) -> Plane:
@@ -95,10 +108,16 @@ def _blurred(image: _Image, sigma: float) -> _Image:
     if sigma <= 0:
         return image
     height, width = image.shape[:2]
-    reduction = max(1, int(sigma / 4))
-    small = (max(1, width // reduction), max(1, height // reduction))
-    reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(reduced, (0, 0), sigma / reduction), (width, height))
+    reduction = max(1.0, sigma / 4)
+    soft = cv2.GaussianBlur(_reduced(image, reduction), (0, 0), sigma / reduction)
+    return cv2.resize(soft, (width, height))
+
+
+def _reduced(image: _Image, reduction: float) -> _Image:
+    if reduction <= 1:
+        return image
+    height, width = (max(1, round(side / reduction)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _to_levels(plane: Plane) -> NDArray[np.uint8]:
