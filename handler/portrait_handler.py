@@ -11,6 +11,7 @@ from handler.answer import Answer, portrait, refusal
 from handler.describe import describe
 from handler.errors import RequestError
 from handler.inference import load
+from handler.metrics import Tally
 from handler.preprocess import Job, prepare
 from handler.request import parse_request
 from handler.settings import parse_settings
@@ -49,11 +50,8 @@ class PortraitHandler:
         headers = [context.get_all_request_header(i) for i in range(len(data))]
         if _asks_for_description(headers[0]):
             return [self.describe_handle()]
-        jobs = self.preprocess(data, headers)
-        _raise_over_grpc(jobs, headers)
-        drawn = [job for job in jobs if isinstance(job, Job)]
-        pictures = iter(self.postprocess(drawn, self.inference(drawn)))
-        answers = [next(pictures) if isinstance(job, Job) else refusal(job) for job in jobs]
+        with Tally(context.metrics, len(data)) as tally:
+            answers = self._answers(data, headers, tally)
         for i, answer in enumerate(answers):
             _announce(answer, i, context)
         return [answer.body for answer in answers]
@@ -76,6 +74,24 @@ class PortraitHandler:
     def describe_handle(self) -> dict[str, Any]:
         """What this model offers, for `GET /models/portrait?customized=true`."""
         return describe(self.drawer, self.settings)
+
+    def _answers(self, data: Sequence[Row], headers: Sequence[Headers], tally: Tally) -> list[Answer]:
+        with tally.stage("preprocess"):
+            jobs = self.preprocess(data, headers)
+        tally.refused([job for job in jobs if isinstance(job, RequestError)])
+        _raise_over_grpc(jobs, headers)
+        pictures = iter(self._pictures([job for job in jobs if isinstance(job, Job)], tally))
+        return [next(pictures) if isinstance(job, Job) else refusal(job) for job in jobs]
+
+    def _pictures(self, jobs: Sequence[Job], tally: Tally) -> list[Answer]:
+        if not jobs:
+            return []
+        with tally.stage("inference"):
+            lines = self.inference(jobs)
+        with tally.stage("postprocess"):
+            pictures = self.postprocess(jobs, lines)
+        tally.drawn(jobs)
+        return pictures
 
     def _job(self, row: Row, headers: Headers) -> Job | RequestError:
         try:
