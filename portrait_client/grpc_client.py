@@ -1,0 +1,110 @@
+"""Portraits over gRPC."""
+
+import json
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+from tenacity import Retrying
+
+from portrait_client.errors import PortraitError, RefusedError, UnavailableError, error_from
+from portrait_client.messages import PREDICTIONS, messages
+from portrait_client.options import DEFAULTS, Options
+from portrait_client.picture import Picture, content_type_of
+from portrait_client.rest import ANSWER_S
+from portrait_client.retry import RETRIES, policy
+
+SERVER = "127.0.0.1:7070"
+# the statuses that mean the same over REST, with their number there
+_REFUSALS = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.PERMISSION_DENIED: 401,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 413,
+}
+
+
+# TorchServe gives a full queue and a missing worker as INTERNAL, told apart by these words alone
+_NO_WORKER = "has no worker to serve"
+_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class GrpcPortraitClient:
+    """Draws by a server over gRPC; safe to share between threads.
+
+    `server` is host:port, or an https address for TLS.
+    """
+
+    def __init__(
+        self, server: str = SERVER, token: str | None = None, *, retries: int = RETRIES, timeout_s: float = ANSWER_S
+    ) -> None:
+        self._server = server
+        self._channel = _channel(server)
+        self._predict = self._channel.unary_unary(
+            PREDICTIONS,
+            request_serializer=messages().request.SerializeToString,
+            response_deserializer=messages().response.FromString,
+        )
+        self._metadata = [("authorization", f"Bearer {token}")] if token else []
+        self._retries = retries
+        self._timeout_s = timeout_s
+
+    def draw(self, photo: bytes, options: Options = DEFAULTS) -> Picture:
+        """As `PortraitClient.draw`; the picture alone, without what REST says about it."""
+        return Retrying(**policy(self._retries))(self._draw, photo, options)
+
+    def _draw(self, photo: bytes, options: Options) -> Picture:
+        request = messages().request(model_name="portrait", input={"data": photo, **_encoded(options)})
+        try:
+            answer = self._predict(request, timeout=self._timeout_s, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _explained(error, self._server) from error
+        content_type = content_type_of(answer.prediction)
+        if content_type is None:
+            # what fails in the middle of a batch arrives as an answer like any other
+            raise _refusal(answer.prediction)
+        return Picture(answer.prediction, content_type)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._channel.close()
+
+    def __enter__(self) -> "GrpcPortraitClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _channel(server: str) -> Any:
+    url = urlsplit(server if "://" in server else f"http://{server}")
+    if url.scheme == "https":
+        return grpc.secure_channel(url.netloc, grpc.ssl_channel_credentials(), options=_OPTIONS)
+    return grpc.insecure_channel(url.netloc, options=_OPTIONS)
+
+
+def _encoded(options: Options) -> dict[str, bytes]:
+    return {name: value.encode() for name, value in options.fields().items()}
+
+
+def _explained(error: grpc.RpcError, server: str) -> PortraitError:
+    status, told = error.code(), (error.details() or "").strip()
+    if status in _REFUSALS:
+        return RefusedError(_REFUSALS[status], status.name, told)
+    if status == grpc.StatusCode.UNAVAILABLE:
+        return UnavailableError(0, "Unreachable", f"no answer from {server} ({told}); is the server running there?")
+    if _NO_WORKER in told:
+        return UnavailableError(503, status.name, "the server is busy or has no worker")
+    return PortraitError(500, status.name, told or f"the server answered {status.name}")
+
+
+def _refusal(body: bytes) -> PortraitError:
+    try:
+        code = int(json.loads(body)["code"])
+    except (ValueError, KeyError, TypeError):
+        return PortraitError(200, "NoPicture", "the server answered with something that is no picture")
+    return error_from(code, body)

@@ -1,0 +1,22 @@
+"""What a server gives."""
+
+from dataclasses import dataclass
+
+_MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture, and what the server says about it (over gRPC it says nothing)."""
+
+    data: bytes
+    content_type: str  # image/png, image/jpeg or image/webp
+    style: str | None = None
+    size: tuple[int, int] | None = None  # width, height
+    weights: str | None = None  # name and the first 12 hex digits of the SHA-256
+    faces: int | None = None  # how many were found, where the frame was to be a face
+
+
+def content_type_of(data: bytes) -> str | None:
+    """The type of picture that `data` begins like; None when it is none of ours."""
+    return next((kind for kind, magic in _MAGIC.items() if data.startswith(magic)), None)
