@@ -69,7 +69,7 @@ def _serve(options: argparse.Namespace) -> int:
         java = ensure_java()
         _ensure_archive(options)
     check_ports(ports)
-    run = Run(ports, arrangement, options.tokens, ARCHIVE, java)
+    run = Run(ports, arrangement, options.tokens, ARCHIVE, java, folder_of(ports.rest))
     say(f"Starting TorchServe: {guide.arrangement_text(arrangement)} ...")
     try:
         process = start(run, tied=not options.background)

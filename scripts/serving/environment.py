@@ -37,30 +37,29 @@ def ensure(name: str) -> None:
 
     Raises `SetupError` naming the command that helps where this cannot be done from here.
     """
-    stamp = VENV / f".portrait-{name}"
-    wanted = fingerprint(name)
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if PYTHON.exists() and all(_stamp(n).exists() and _stamp(n).read_text() == _digest(n) for n in _included(name)):
         return
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_text("")
     _ensure_venv()
     _install(name)
-    stamp.write_text(wanted)
+    for included in _included(name):
+        _stamp(included).write_text(_digest(included))
 
 
-def fingerprint(name: str) -> str:
-    """Changes when what `ensure` installs would change; hex SHA-256."""
-    texts = [path.read_bytes() for path in _files(name)]
-    texts.append((ROOT / "pyproject.toml").read_bytes())
-    texts.append(os.environ.get("TORCH_INDEX_URL", "").encode())
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+def _included(name: str) -> list[str]:
+    """`name` and the names of what `requirements/<name>.txt` includes."""
+    inner = re.findall(r"^-r (\S+)\.txt", (REQUIREMENTS / f"{name}.txt").read_text(), flags=re.MULTILINE)
+    return [name, *(deeper for included in inner for deeper in _included(included))]
 
 
-def _files(name: str) -> list[Path]:
-    """`requirements/<name>.txt` and what it includes."""
-    path = REQUIREMENTS / f"{name}.txt"
-    included = re.findall(r"^-r (\S+)\.txt", path.read_text(), flags=re.MULTILINE)
-    return [path, *(file for inner in included for file in _files(inner))]
+def _stamp(name: str) -> Path:
+    """Holds the digest of the requirements that were last installed."""
+    return VENV / f".portrait-{name}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes()).hexdigest()
 
 
 def _ensure_venv() -> None:
@@ -70,14 +69,14 @@ def _ensure_venv() -> None:
     if _succeeds([sys.executable, "-m", "venv", "--clear", str(VENV)]):
         return
     # Debian and Ubuntu keep ensurepip, which venv calls, in a package of its own.
-    if _venv_with_own_pip():
+    if venv_with_own_pip():
         return
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     install_package(package, "Python's venv module")
     run([sys.executable, "-m", "venv", "--clear", str(VENV)], "Could not make .venv")
 
 
-def _venv_with_own_pip() -> bool:
+def venv_with_own_pip() -> bool:
     """Where this Python has pip but not ensurepip, pip itself can be put into a bare venv."""
     site = VENV / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     return (
@@ -91,7 +90,6 @@ def _install(name: str) -> None:
     _install_torch()
     say(f"Installing the other packages of requirements/{name}.txt (a minute or two) ...")
     pip("-r", str(REQUIREMENTS / f"{name}.txt"))
-    pip("--no-deps", "-e", str(ROOT))
 
 
 def _install_torch() -> None:

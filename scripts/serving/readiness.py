@@ -28,7 +28,7 @@ def wait_until_ready(run: Run, process: "subprocess.Popen[bytes]") -> None:
             raise SetupError(_report(run, "The model did not load"))
         if time.monotonic() > deadline:
             raise SetupError(_report(run, f"The model was not ready after {TIMEOUT_SECONDS:.0f} s"))
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 def is_ready(run: Run) -> bool:

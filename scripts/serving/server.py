@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +30,12 @@ class Run:
     tokens: bool
     archive: Path
     java: Path
-
-    @property
-    def folder(self) -> Path:
-        """Where it keeps its settings, logs and keys."""
-        return folder_of(self.ports.rest)
+    folder: Path  # where it keeps its settings, logs and keys
 
 
 def check_ports(ports: Ports) -> None:
     """Raise `SetupError` when a port is taken, telling by whom if that is known here."""
-    taken = next((port for port in ports.doors() if not _is_free(port)), None)
+    taken = next((port for port in ports.doors() if not is_free(port)), None)
     if taken is None:
         return
     state = read_state(folder_of(ports.rest))
@@ -52,7 +49,7 @@ def check_ports(ports: Ports) -> None:
     )
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -70,17 +67,15 @@ def start(run: Run, tied: bool) -> "subprocess.Popen[bytes]":
     stop(run.folder)  # what an interrupted run may have left
     (run.folder / "logs").mkdir(parents=True, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix="portrait-")
-    properties = read_properties(ROOT / "config.properties")
-    properties |= settings_of_run(run.ports, run.arrangement.workers, run.tokens, run.archive.parent)
-    write_properties(properties, run.folder / "config.properties")
-    command = _command(run, temporary, properties.get("vmargs", ""))
+    properties = write_settings(run)
+    command = java_command(run, temporary, properties.get("vmargs", ""))
     if tied and shutil.which("setpriv"):
         command = ["setpriv", "--pdeathsig", "TERM", *command]
     with (run.folder / "logs" / "console.log").open("wb") as console:
         process = subprocess.Popen(
             command,
             cwd=run.folder,
-            env=_environment(run, temporary),
+            env=server_environment(run, temporary),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
@@ -90,7 +85,17 @@ def start(run: Run, tied: bool) -> "subprocess.Popen[bytes]":
     return process
 
 
-def _command(run: Run, temporary: str, vmargs: str) -> list[str]:
+def write_settings(run: Run, changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Write config.properties of one run into its folder: the checkout's, with what is the run's own and `changes`."""
+    properties = read_properties(ROOT / "config.properties")
+    properties |= settings_of_run(run.ports, run.arrangement.workers, run.tokens, run.archive.parent)
+    properties["metrics_config"] = str(ROOT / properties["metrics_config"])
+    properties |= changes or {}
+    write_properties(properties, run.folder / "config.properties")
+    return properties
+
+
+def java_command(run: Run, temporary: str, vmargs: str) -> list[str]:
     """What `torchserve --start --ncs --ts-config ...` would run.
 
     torchserve's own launcher neither tells Java's exit status nor passes signals on.
@@ -102,7 +107,7 @@ def _command(run: Run, temporary: str, vmargs: str) -> list[str]:
     return [*java, *server, *settings]
 
 
-def _environment(run: Run, temporary: str) -> dict[str, str]:
+def server_environment(run: Run, temporary: str) -> dict[str, str]:
     """This process's variables without those that would change the server, and with its own."""
     inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "TS_CONFIG_FILE")}
     logs = str(run.folder / "logs")

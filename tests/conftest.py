@@ -1,0 +1,49 @@
+"""One real TorchServe for the whole test session, started as `scripts/serve.sh` starts it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from model.weights import EMBEDDED, resolve
+from scripts.serving.archive import build
+from scripts.serving.java import ensure_java
+from scripts.serving.machine import arrange, usable_cores
+from scripts.serving.readiness import wait_until_ready
+from scripts.serving.server import Run, start, stop
+from tests.networks import write_weights
+from tests.serving import Server, Stubs, free_ports, make_stubs
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small checkpoint: the embedded one, which draws portraits, or seeded noise without it."""
+    return EMBEDDED if EMBEDDED.exists() else write_weights(tmp_path_factory.mktemp("weights") / "seeded.safetensors")
+
+
+@pytest.fixture(scope="session")
+def archive(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """portrait.mar of `small_weights`."""
+    archive = tmp_path_factory.mktemp("model-store") / "portrait.mar"
+    build(resolve(str(small_weights)), "auto", archive)
+    return archive
+
+
+@pytest.fixture(scope="session")
+def server(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """TorchServe with one worker, ready, without tokens."""
+    folder = tmp_path_factory.mktemp("server")
+    run = Run(free_ports(), arrange(usable_cores()), tokens=False, archive=archive, java=ensure_java(), folder=folder)
+    process = start(run, tied=True)
+    try:
+        wait_until_ready(run, process)
+        yield Server(run)
+    finally:
+        stop(folder)
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Stubs:
+    """gRPC stubs made from the protos in TorchServe's own jar."""
+    return make_stubs(tmp_path_factory.mktemp("stubs"))

@@ -1,0 +1,116 @@
+"""The archive: what is in it, that it is repeatable, and that a failed build harms nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from model.weights import resolve
+from scripts.build_archive import main
+from scripts.serving import archive as archives
+from scripts.serving.archive import ArchiveError, build, check
+from scripts.serving.inputs import Record, inputs_digest, read_record, sha256_of
+from scripts.serving.paths import ROOT
+
+
+def entries(archive: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(archive) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def test_archive_holds_the_handler_as_a_package_beside_its_entry(archive: Path) -> None:
+    names = set(entries(archive))
+    modules = {path.name for path in (ROOT / "handler").glob("*.py")}
+    expected = {f"handler/{name}" for name in modules - {"portrait_handler.py"}}
+    own = {"portrait_handler.py", "portrait.pt", "model-config.yaml", "MAR-INF/MANIFEST.json"}
+    assert names == expected | own
+
+
+def test_second_build_in_another_process_has_the_same_entries_and_a_record(
+    archive: Path, small_weights: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "again.mar"
+    command = [sys.executable, "-m", "scripts.build_archive", "--weights", str(small_weights), "--output", str(output)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    first, second = entries(archive), entries(output)
+    first_manifest, second_manifest = (json.loads(e.pop("MAR-INF/MANIFEST.json")) for e in (first, second))
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+    del first_manifest["createdOn"], second_manifest["createdOn"]
+    assert first_manifest == second_manifest
+    expected = Record(inputs_digest(str(small_weights), "auto"), sha256_of(output), str(small_weights))
+    assert read_record(output) == expected
+
+
+def test_precision_travels_in_the_settings_and_the_module_is_the_same(
+    archive: Path, small_weights: Path, tmp_path: Path
+) -> None:
+    build(resolve(str(small_weights)), "fp32", tmp_path / "portrait.mar")
+    built = entries(tmp_path / "portrait.mar")
+    assert yaml.safe_load(built["model-config.yaml"])["handler"]["precision"] == "fp32"
+    assert built["portrait.pt"] == entries(archive)["portrait.pt"]
+
+
+def test_damaged_weights_leave_the_old_archive_and_say_so(
+    small_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "portrait.mar"
+    output.write_bytes(b"the old archive")
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(small_weights.read_bytes()[:100_000])
+    assert main(["--weights", str(damaged), "--output", str(output)]) == 1
+    assert "damaged.safetensors" in capsys.readouterr().err
+    assert output.read_bytes() == b"the old archive"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged.safetensors", "portrait.mar"]
+
+
+def test_handler_that_does_not_import_leaves_the_old_archive(
+    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "handler"
+    broken.mkdir()
+    for path in (ROOT / "handler").glob("*"):
+        if path.is_file():
+            (broken / path.name).write_bytes(path.read_bytes())
+    (broken / "styles.py").write_text("import no_such_module_anywhere\n")
+    monkeypatch.setattr(archives, "HANDLER", broken)
+    output = tmp_path / "out" / "portrait.mar"
+    output.parent.mkdir()
+    output.write_bytes(b"the old archive")
+    with pytest.raises(ArchiveError, match="no_such_module_anywhere"):
+        build(resolve(str(small_weights)), "auto", output)
+    assert output.read_bytes() == b"the old archive"
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_check_refuses_what_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "portrait.mar").write_bytes(b"PK but no zip")
+    with pytest.raises(ArchiveError, match="zip"):
+        check(tmp_path / "portrait.mar")
+
+
+def test_digest_of_inputs_follows_weights_and_precision(tmp_path: Path) -> None:
+    file = tmp_path / "a.pth"
+    file.write_bytes(b"one")
+    digests = [inputs_digest(w, p) for w in ("auto", "hub", "lite", str(file)) for p in ("auto", "fp32")]
+    file.write_bytes(b"two")
+    digests.append(inputs_digest(str(file), "auto"))
+    assert len(set(digests)) == len(digests)
+    assert digests[-1] == inputs_digest(str(file), "auto")
+
+
+def test_auto_takes_the_embedded_weights_when_the_hub_is_away(tmp_path: Path) -> None:
+    output = tmp_path / "portrait.mar"
+    command = [sys.executable, "-m", "scripts.build_archive", "--weights", "auto", "--output", str(output)]
+    away = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **away}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "hub" in done.stderr
+    record = read_record(output)
+    assert record
+    assert record.weights == "lite"

