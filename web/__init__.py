@@ -1,0 +1,1 @@
+"""The page: a client of the REST endpoint, and nothing more."""

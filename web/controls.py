@@ -1,0 +1,87 @@
+"""The options as controls; only what goes together is offered."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+
+import streamlit as st
+
+from portrait_client import Options
+from portrait_client.options import Format, Frame, Style
+
+Size = int | Literal["native"]
+Value = TypeVar("Value", bound=str)
+
+# What each value is called, and what it does.
+STYLES: dict[Style, tuple[str, str]] = {
+    "draw": ("Lines", "Ink on paper, nothing else."),
+    "sketch": ("Pencil", "Lines and shading, on a blank background."),
+    "composite": ("Composite", "Lines over the softened photo."),
+}
+FRAMES: dict[Frame, tuple[str, str]] = {
+    "photo": ("Whole photo", "All of it, in its own proportions."),
+    "face": ("Face", "The largest face, with hair and shoulders."),
+    "stretch": ("Square", "Squeezed to 512 × 512 pixels."),
+}
+FORMATS: dict[Format, tuple[str, str]] = {
+    "png": ("PNG", "Every pixel as drawn."),
+    "jpeg": ("JPEG", "Opens everywhere; no transparency."),
+    "webp": ("WebP", "The smallest file."),
+}
+PAPERS: dict[str, tuple[str, str]] = {
+    "white": ("White", "Plain paper."),
+    "transparent": ("None", "Transparent, to lay on anything."),
+    "colour": ("Colour", "Paper of any colour."),
+}
+SIZES: tuple[Size, ...] = ("native", 256, 512, 1024, 2048, 4096)
+
+
+def choose_options() -> Options:
+    """Show the controls; what they stand at."""
+    style = _choose("Style", STYLES)
+    alpha, sigma = _mix() if style == "composite" else (None, None)
+    with st.expander("More options"):
+        frame = _choose("Frame", FRAMES)
+        size = _size() if frame != "stretch" else None
+        format = _choose("File", FORMATS)
+        background = _background(format)
+    return Options(style, frame, size, format, background, alpha, sigma)
+
+
+def style_name(options: Options) -> str:
+    """What the page calls the style."""
+    return STYLES[options.style or "draw"][0]
+
+
+def _choose(label: str, table: Mapping[Value, tuple[str, str]]) -> Value:
+    """One of the table's keys, and under the control what the chosen one does."""
+    with st.container(key=f"choice-{label}"):
+        value: Value = st.segmented_control(
+            label,
+            list(table),
+            default=next(iter(table)),
+            required=True,
+            format_func=lambda value: table[value][0],
+            key=label,
+            width="stretch",
+        )
+        st.caption(table[value][1])
+    return value
+
+
+def _mix() -> tuple[float, float]:
+    share = st.slider("Share of the photo", 0, 100, 50, step=5, format="%d %%")
+    sigma = st.slider("Softness", 0, 50, 20, help="Blur of the photo in pixels, on a picture of 512.")
+    return share / 100, float(sigma)
+
+
+def _size() -> Size:
+    def told(size: Size) -> str:
+        return "As the photo, at most 2048 pixels" if size == "native" else f"{size} pixels"
+
+    return st.selectbox("Long side", SIZES, format_func=told) or "native"
+
+
+def _background(format: Format) -> str:
+    papers = {value: told for value, told in PAPERS.items() if value != "transparent" or format != "jpeg"}
+    paper = _choose("Paper", papers)
+    return str(st.color_picker("Colour of the paper", "#f5ecd7")) if paper == "colour" else paper
