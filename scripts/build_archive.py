@@ -9,7 +9,7 @@ from model.errors import WeightsError
 from model.export import ExportError
 from model.weights import Weights
 from scripts.fetch_weights import add_hub_options, resolve_from
-from scripts.serving.archive import ArchiveError, build
+from scripts.serving.archive import VERSION, ArchiveError, build
 from scripts.serving.inputs import Record, inputs_digest, sha256_of, write_record
 from scripts.serving.paths import ARCHIVE
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         source, weights = _weights(options)
         print(f"Building {options.output.name} from {weights.name} ({weights.sha256[:12]}) ...", flush=True)
-        build(weights, options.precision, options.output)
+        build(weights, options.precision, options.output, options.version)
     except (WeightsError, ExportError, ArchiveError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", default="hub", help="auto (hub, else lite), hub, lite or a file; default: hub")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: %(default)s")
     parser.add_argument("--output", type=Path, default=ARCHIVE, help="default: %(default)s")
+    parser.add_argument("--version", default=VERSION, help="of the model, as in its URL; default: %(default)s")
     add_hub_options(parser)
     return parser
 

@@ -26,18 +26,18 @@ class ArchiveError(RuntimeError):
     """The archive could not be made, or does not load."""
 
 
-def build(weights: Weights, precision: str, output: Path) -> None:
+def build(weights: Weights, precision: str, output: Path, version: str = VERSION) -> None:
     """Write the archive of `weights` to `output`, whole and loadable, or leave `output` as it was.
 
-    `precision`: `auto`, `fp32` or `bf16`, settled when a worker loads it. The same arguments give
-    the same entries. Raises `WeightsError`, `ExportError` or `ArchiveError`.
+    `precision`: `auto`, `fp32` or `bf16`, settled when a worker loads it. `version` is the model's: several can be
+    served side by side. The same arguments give the same entries. Raises `WeightsError`, `ExportError` or `ArchiveError`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         stage = Path(folder)
         export(weights, stage / f"{NAME}.pt")
         _stage_handler(stage, precision)
-        archive = _pack(stage)
+        archive = _pack(stage, version)
         check(archive)
         archive.replace(output)
 
@@ -51,13 +51,13 @@ def _stage_handler(stage: Path, precision: str) -> None:
     (stage / "model-config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def _pack(stage: Path) -> Path:
+def _pack(stage: Path, version: str) -> Path:
     """torch-model-archiver over what is staged; it works in $TMPDIR, which is therefore our own."""
     (stage / "tmp").mkdir()
     (stage / "out").mkdir()
     arguments = {
         "model-name": NAME,
-        "version": VERSION,
+        "version": version,
         "serialized-file": stage / f"{NAME}.pt",
         "handler": HANDLER / ENTRY,
         "extra-files": stage / "package",
