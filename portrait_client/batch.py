@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tqdm import tqdm
 
-from portrait_client.errors import PortraitError, RefusedError, UnavailableError
+from portrait_client.errors import UNREACHABLE, PortraitError, RefusedError, UnavailableError
 from portrait_client.files import Failure, Task, write_picture
 from portrait_client.options import Options
 from portrait_client.picture import Picture
@@ -75,7 +75,7 @@ def _watch(futures: Iterable[Drawing], bar: "tqdm[None]") -> str:
 
 def _hopeless(error: BaseException | None) -> str:
     """Why the other photos would fail like this one; empty when they need not."""
-    away = isinstance(error, UnavailableError) and error.code == 0
+    away = isinstance(error, UnavailableError) and error.type == UNREACHABLE
     refused = isinstance(error, RefusedError) and (
         error.code in _CLOSED or error.type == "InvalidKeyException" or _option_of(error) in _OPTIONS
     )

@@ -3,16 +3,19 @@
 import json
 from http import HTTPStatus
 
+UNREACHABLE = "Unreachable"  # the type of an error: nobody listens
 _LATER = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BARE = {
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the photo is larger than the server takes",
-    HTTPStatus.NOT_FOUND: "there is no portrait model at this address",
+    413: "the photo is larger than the server takes",
+    404: "there is no portrait model at this address",
 }
+_BUSY = "ServiceUnavailableException"  # TorchServe's, for a full queue too; it then speaks of workers alone
 
 
 class PortraitError(Exception):
@@ -40,10 +43,17 @@ class UnavailableError(PortraitError):
 def error_from(status: int, body: bytes, retry_after: str | None = None) -> PortraitError:
     """An answer that is no picture -> the error that it tells of."""
     type, message = _told(status, body)
+    if type == _BUSY:
+        return busy()
     if status in _LATER:
         wait_s = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
         return UnavailableError(status, type, message, wait_s)
     return (RefusedError if 400 <= status < 500 else PortraitError)(status, type, message)
+
+
+def busy() -> UnavailableError:
+    """TorchServe's queue is full, or it has no worker."""
+    return UnavailableError(503, _BUSY, "the server is busy or has no worker")
 
 
 def _told(status: int, body: bytes) -> tuple[str, str]:
@@ -52,5 +62,5 @@ def _told(status: int, body: bytes) -> tuple[str, str]:
         told = json.loads(body)
         return str(told["type"]), str(told["message"]).strip()
     except (ValueError, KeyError, TypeError):
-        phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "no HTTP status"
-        return phrase, _BARE.get(HTTPStatus(status), f"the server answered {status} ({phrase})")
+        phrase = _PHRASES.get(status, "unknown status")
+        return phrase, _BARE.get(status, f"the server answered {status} ({phrase})")

@@ -1,6 +1,7 @@
 """Portraits over gRPC."""
 
 import json
+import re
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 import grpc
 from tenacity import Retrying
 
-from portrait_client.errors import PortraitError, RefusedError, UnavailableError, error_from
+from portrait_client.errors import UNREACHABLE, PortraitError, RefusedError, UnavailableError, busy, error_from
 from portrait_client.messages import PREDICTIONS, messages
 from portrait_client.options import DEFAULTS, Options
 from portrait_client.picture import Picture, content_type_of
@@ -28,6 +29,7 @@ _REFUSALS = {
 
 # TorchServe gives a full queue and a missing worker as INTERNAL, told apart by these words alone
 _NO_WORKER = "has no worker to serve"
+_JAVA_CLASS = re.compile(r"^(org\.pytorch\.\S+|\w+Exception\.\(\))$", re.MULTILINE)
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -92,13 +94,16 @@ def _encoded(options: Options) -> dict[str, bytes]:
 
 
 def _explained(error: grpc.RpcError, server: str) -> PortraitError:
-    status, told = error.code(), (error.details() or "").strip()
+    status, told = error.code(), _JAVA_CLASS.sub("", error.details() or "").strip()
     if status in _REFUSALS:
         return RefusedError(_REFUSALS[status], status.name, told)
     if status == grpc.StatusCode.UNAVAILABLE:
-        return UnavailableError(0, "Unreachable", f"no answer from {server} ({told}); is the server running there?")
+        kind = UNREACHABLE if "failed to connect" in told else "ConnectionLost"
+        return UnavailableError(0, kind, f"no answer from {server} ({told}); is the server running there?")
     if _NO_WORKER in told:
-        return UnavailableError(503, status.name, "the server is busy or has no worker")
+        return busy()
+    if status == grpc.StatusCode.CANCELLED:
+        return PortraitError(0, status.name, f"the server broke off ({told}); the photo may be larger than it takes")
     return PortraitError(500, status.name, told or f"the server answered {status.name}")
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx2
 from tenacity import AsyncRetrying, Retrying
 
-from portrait_client.errors import PortraitError, UnavailableError, error_from
+from portrait_client.errors import UNREACHABLE, PortraitError, UnavailableError, error_from
 from portrait_client.options import DEFAULTS, Options
 from portrait_client.picture import Picture, content_type_of
 from portrait_client.retry import RETRIES, policy
@@ -17,7 +17,8 @@ from portrait_client.retry import RETRIES, policy
 SERVER = "http://127.0.0.1:8080"
 ANSWER_S = 150.0  # a server gives its own workers 120 s
 _PATH = "/predictions/portrait"
-_LOST = (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTimeout)
+_NOBODY = (httpx2.ConnectError, httpx2.ConnectTimeout)
+_LOST = (httpx2.NetworkError, httpx2.RemoteProtocolError)
 
 
 class PortraitClient:
@@ -113,10 +114,12 @@ def is_loopback(url: str) -> bool:
 
 
 def _explained(error: httpx2.TransportError, url: httpx2.URL) -> PortraitError:
-    reason = str(error) or type(error).__name__
+    message = f"no answer from {url} ({str(error) or type(error).__name__})"
+    if isinstance(error, _NOBODY):
+        return UnavailableError(0, UNREACHABLE, f"{message}; is the server running there?")
     if isinstance(error, _LOST):
-        return UnavailableError(0, "Unreachable", f"no answer from {url} ({reason}); is the server running there?")
-    return PortraitError(0, type(error).__name__, f"no answer from {url} ({reason})")
+        return UnavailableError(0, "ConnectionLost", message)
+    return PortraitError(0, type(error).__name__, message)
 
 
 def _read(answer: httpx2.Response) -> Picture:

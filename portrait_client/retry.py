@@ -7,7 +7,7 @@ from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt
 from portrait_client.errors import UnavailableError
 
 RETRIES = 4
-_BACK_OFF = wait_exponential_jitter(initial=0.5, max=8, jitter=0.5)
+_BACK_OFF = wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
 _LONGEST_S = 60.0
 
 

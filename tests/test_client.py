@@ -1,0 +1,246 @@
+"""The client against the real TorchServe, and against faults that it does not make on demand."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import tenacity
+
+from handler import options as served
+from handler.styles import STYLES
+from portrait_client import (
+    AsyncPortraitClient,
+    GrpcPortraitClient,
+    Options,
+    PortraitClient,
+    PortraitError,
+    RefusedError,
+    UnavailableError,
+    options,
+)
+from portrait_client.batch import Drawer
+from portrait_client.local import LocalPortraits
+from portrait_client.messages import PREDICTIONS, messages
+from scripts.serving.paths import SAMPLE
+from tests.faulty_server import BAD_GATEWAY, BREAKS_OFF, BUSY, HANGS_UP, LOGIN_PAGE, FaultyServer, serving
+from tests.serving import Server, Stubs
+
+PHOTO = SAMPLE.read_bytes()
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+SKETCH = Options(style="sketch", size=200, background="#ffeedd")
+
+
+@pytest.fixture
+def rest(server: Server) -> Iterator[PortraitClient]:
+    with PortraitClient(server.rest) as client:
+        yield client
+
+
+@pytest.fixture
+def grpc(server: Server) -> Iterator[GrpcPortraitClient]:
+    with GrpcPortraitClient(f"127.0.0.1:{server.run.ports.grpc}") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def local(archive: Path) -> LocalPortraits:
+    return LocalPortraits(archive)
+
+
+@pytest.fixture(params=["rest", "grpc", "local"])
+def drawer(request: pytest.FixtureRequest) -> Drawer:
+    drawer: Drawer = request.getfixturevalue(request.param)
+    return drawer
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portrait_client.retry._BACK_OFF", tenacity.wait_none())
+
+
+def test_every_way_gives_what_the_server_gives(server: Server, drawer: Drawer) -> None:
+    answer = requests.post(
+        server.predictions,
+        data=PHOTO,
+        headers={"Portrait-Style": "sketch", "Portrait-Size": "200", "Portrait-Background": "#ffeedd"},
+        timeout=60,
+    )
+    assert answer.status_code == 200
+    assert drawer.draw(PHOTO, SKETCH).data == answer.content
+
+
+def test_a_picture_comes_with_what_the_server_says_about_it(rest: PortraitClient, local: LocalPortraits) -> None:
+    picture = rest.draw(PHOTO, Options(frame="face", size=100, format="webp"))
+    assert (picture.content_type, picture.style) == ("image/webp", "draw")
+    assert picture.size is not None
+    assert max(picture.size) == 100
+    assert picture.faces == 1
+    assert picture.weights
+    assert local.draw(PHOTO, Options(frame="face", size=100, format="webp")) == picture
+
+
+def test_several_at_once_with_asyncio(server: Server, rest: PortraitClient) -> None:
+    async def draw() -> list[bytes]:
+        async with AsyncPortraitClient(server.rest) as client:
+            sizes = (80, 100)
+            pictures = await asyncio.gather(*(client.draw(PHOTO, Options(size=size)) for size in sizes))
+            return [picture.data for picture in pictures]
+
+    assert asyncio.run(draw()) == [rest.draw(PHOTO, Options(size=size)).data for size in (80, 100)]
+
+
+@pytest.mark.parametrize(
+    ("photo", "chosen", "says"),
+    [
+        (b"no photo", Options(), "photo: this is no JPEG, PNG, WebP or GIF"),
+        (b"", Options(), "photo: it is empty"),
+        (PHOTO, Options(alpha=0.5), "alpha: only fits style composite, got style draw"),
+        (PHOTO, Options(size=7), "size: must be native or 64 to 4096, got 7"),
+    ],
+)
+def test_a_refusal_says_the_same_on_every_way(drawer: Drawer, photo: bytes, chosen: Options, says: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        drawer.draw(photo, chosen)
+    assert caught.value.code == 400
+    assert caught.value.message.startswith(says)
+    assert "\n" not in caught.value.message
+
+
+def test_a_photo_larger_than_the_server_takes(rest: PortraitClient, grpc: GrpcPortraitClient) -> None:
+    with pytest.raises(RefusedError, match="larger than the server takes") as caught:
+        rest.draw(b"?" * 40_000_000)
+    assert caught.value.code == 413
+    with pytest.raises(PortraitError, match="may be larger than it takes"):
+        grpc.draw(b"?" * 40_000_000)
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("fault", [BUSY, BAD_GATEWAY, BREAKS_OFF, HANGS_UP])
+def test_a_passing_fault_is_tried_again(fault: str) -> None:
+    with serving(FaultyServer(PICTURE, [fault, fault])) as faulty, PortraitClient(faulty.url) as client:
+        assert client.draw(PHOTO).data == PICTURE
+    assert faulty.photos == [PHOTO] * 3
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize(
+    ("fault", "code", "says"),
+    [
+        (BUSY, 503, "the server is busy or has no worker"),
+        (BAD_GATEWAY, 502, "answered 502"),
+        (BREAKS_OFF, 0, "no answer from"),
+        (HANGS_UP, 0, "no answer from"),
+    ],
+)
+def test_a_lasting_fault_is_reported(fault: str, code: int, says: str) -> None:
+    with serving(FaultyServer(PICTURE, [fault] * 9)) as faulty, PortraitClient(faulty.url, retries=2) as client:
+        with pytest.raises(UnavailableError, match=says) as caught:
+            client.draw(PHOTO)
+        assert caught.value.code == code
+    assert len(faulty.photos) == 3
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_asyncio_tries_again_too() -> None:
+    async def draw(url: str) -> bytes:
+        async with AsyncPortraitClient(url) as client:
+            return (await client.draw(PHOTO)).data
+
+    with serving(FaultyServer(PICTURE, [BUSY, HANGS_UP])) as faulty:
+        assert asyncio.run(draw(faulty.url)) == PICTURE
+
+
+def test_waits_longer_each_time_and_as_long_as_the_server_asks() -> None:
+    started = time.monotonic()
+    with serving(FaultyServer(PICTURE, [BUSY, BUSY])) as faulty, PortraitClient(faulty.url) as client:
+        client.draw(PHOTO)
+        assert 1.5 < time.monotonic() - started < 4
+        faulty.faults, faulty.retry_after, started = [BAD_GATEWAY], "3", time.monotonic()
+        client.draw(PHOTO)
+        assert 3 <= time.monotonic() - started < 5
+
+
+def test_a_page_is_no_picture() -> None:
+    with (
+        serving(FaultyServer(PICTURE, [LOGIN_PAGE])) as faulty,
+        PortraitClient(faulty.url) as client,
+        pytest.raises(PortraitError, match="answers with text/html, which is no picture"),
+    ):
+        client.draw(PHOTO)
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("client", [PortraitClient, GrpcPortraitClient])
+def test_nobody_there(client: Callable[[str], PortraitClient]) -> None:
+    with client("127.0.0.1:1") as nobody, pytest.raises(UnavailableError, match="is the server running there"):
+        nobody.draw(PHOTO)
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_grpc_tries_again_while_there_is_no_worker(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = f"{server.management}/models/portrait"
+    scaled_up: list[int] = []
+
+    def scale(workers: int) -> None:
+        scaling = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
+        assert requests.put(model, params=scaling, timeout=60).status_code == 200
+
+    def scale_up(_: tenacity.RetryCallState) -> float:
+        if not scaled_up:
+            scaled_up.append(1)
+            scale(1)
+        return 0.0
+
+    monkeypatch.setattr("portrait_client.retry._BACK_OFF", scale_up)
+    scale(0)
+    try:
+        with GrpcPortraitClient(f"127.0.0.1:{server.run.ports.grpc}") as client:
+            client.draw(PHOTO, Options(size=64))
+    finally:
+        scale(1)
+    assert scaled_up
+
+
+def test_messages_are_those_of_torchserves_proto(stubs: Stubs) -> None:
+    given = {"model_name": "portrait", "model_version": "1.0", "input": {"data": PHOTO, "style": b"draw"}}
+    theirs = stubs.inference.PredictionsRequest(**given)
+    ours = messages().request(**given)
+    assert ours.SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True)
+    answer = stubs.inference.PredictionResponse(prediction=PICTURE).SerializeToString()
+    assert messages().response.FromString(answer).prediction == PICTURE
+    service = stubs.inference.DESCRIPTOR.services_by_name["InferenceAPIsService"]
+    assert f"/{service.full_name}/Predictions" == PREDICTIONS
+
+
+def test_options_are_those_of_the_server() -> None:
+    assert tuple(STYLES) == options.STYLES
+    assert options.FRAMES == served.FRAMES
+    assert options.FORMATS == served.FORMATS
+    every = Options("composite", "face", 100, "png", "white", 1e-5, 12)
+    assert list(every.fields()) == list(served.PARSERS)
+    assert every.headers()["Portrait-Alpha"] == "0.000010"
+    parsed = served.parse_options(every.headers(), {})
+    assert (parsed.style, parsed.frame, parsed.size, parsed.alpha, parsed.sigma) == ("composite", "face", 100, 1e-5, 12)
+
+
+def test_an_archive_that_is_none_says_how_to_build_one(tmp_path: Path) -> None:
+    (tmp_path / "text.mar").write_text("no archive")
+    for name, says in (("absent.mar", "is not there"), ("text.mar", "does not load")):
+        with pytest.raises(PortraitError, match=says) as caught:
+            LocalPortraits(tmp_path / name)
+        assert "scripts.build_archive" in caught.value.message
+
+
+def test_a_client_of_a_server_needs_no_torch() -> None:
+    code = """
+import sys
+for name in ("torch", "cv2", "numpy", "PIL", "ts", "yaml"):
+    sys.modules[name] = None
+import scripts.portrait
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
