@@ -30,7 +30,8 @@ def build(weights: Weights, precision: str, output: Path, version: str = VERSION
     """Write the archive of `weights` to `output`, whole and loadable, or leave `output` as it was.
 
     `precision`: `auto`, `fp32` or `bf16`, settled when a worker loads it. `version` is the model's: several can be
-    served side by side. The same arguments give the same entries. Raises `WeightsError`, `ExportError` or `ArchiveError`.
+    served side by side. The same arguments give the same entries.
+    Raises `WeightsError`, `ExportError` or `ArchiveError`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
