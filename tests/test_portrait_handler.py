@@ -1,0 +1,132 @@
+"""The class that TorchServe loads, called as TorchServe calls it, on a small real network."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from ts.context import Context, RequestProcessor
+from ts.utils.util import PredictionException
+
+from handler.portrait_handler import PortraitHandler
+from handler.styles import STYLES
+from model.export import export
+from model.weights import resolve
+from tests.hostile import encoded, picture
+from tests.networks import write_weights
+
+REST = {"url_path": "predictions/portrait", "host": "localhost"}
+PHOTO = encoded(picture(96, 72), "PNG")
+TALL = encoded(picture(60, 90), "PNG")
+Row = tuple[dict[str, Any], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def handler(tmp_path_factory: pytest.TempPathFactory) -> PortraitHandler:
+    folder = tmp_path_factory.mktemp("model")
+    export(resolve(str(write_weights(folder / "small.safetensors"))), folder / "portrait.pt")
+    made = PortraitHandler()
+    made.initialize(context([], folder))
+    return made
+
+
+def context(rows: list[Row], folder: Path = Path(), **settings: object) -> Context:
+    manifest = {"model": {"serializedFile": "portrait.pt"}}
+    config = {"handler": settings}
+    made = Context("portrait", str(folder), manifest, len(rows), None, "0.12.0", True, None, config)
+    made.request_processor = [RequestProcessor(headers) for _, headers in rows]
+    return made
+
+
+def ask(handler: PortraitHandler, *rows: Row) -> list[tuple[int, dict[str, str], Any]]:
+    """Status, headers and body of each row of one batch."""
+    used = context(list(rows))
+    bodies = handler.handle([row for row, _ in rows], used)
+    statuses = [used.get_response_status(i)[0] for i in range(len(rows))]
+    headers = [used.get_response_headers(i) for i in range(len(rows))]
+    return list(zip(statuses, headers, bodies, strict=True))
+
+
+def raw(photo: bytes = PHOTO, **headers: str) -> Row:
+    names = {f"Portrait-{name.title()}": value for name, value in headers.items()}
+    return {"body": bytearray(photo)}, REST | names
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_photo_becomes_a_picture_of_its_size(handler: PortraitHandler, style: str) -> None:
+    [(status, headers, body)] = ask(handler, raw(style=style))
+    assert status == 200
+    assert Image.open(io.BytesIO(body)).size == (96, 72)
+    sha256 = handler.drawer.info.sha256
+    assert headers == {
+        "Content-Type": "image/png",
+        "Portrait-Style": style,
+        "Portrait-Size": "96x72",
+        "Portrait-Weights": f"small {sha256[:12]}",
+    }
+
+
+def test_faces_are_told_in_the_face_frame(handler: PortraitHandler) -> None:
+    [(_, headers, _)] = ask(handler, raw(frame="face"))
+    assert headers["Portrait-Faces"] == "0"
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_the_answer_is_in_the_format_that_was_asked_for(handler: PortraitHandler, kind: str) -> None:
+    [(_, headers, body)] = ask(handler, raw(format=kind))
+    assert headers["Content-Type"] == f"image/{kind}"
+    assert Image.open(io.BytesIO(body)).format == kind.upper()
+
+
+def test_a_mixed_batch_gives_what_each_gets_alone(handler: PortraitHandler) -> None:
+    rows = [raw(), raw(TALL, style="sketch"), raw(b"no photo"), raw(frame="stretch"), raw(size="1")]
+    together = ask(handler, *rows)
+    assert together == [ask(handler, row)[0] for row in rows]
+    assert [status for status, _, _ in together] == [200, 200, 400, 200, 400]
+
+
+def test_a_refusal_is_json_in_torchserves_shape(handler: PortraitHandler) -> None:
+    [(status, headers, body)] = ask(handler, raw(style="oil"))
+    assert (status, headers) == (400, {"Content-Type": "application/json"})
+    message = "style: must be draw, sketch or composite, got oil"
+    assert json.loads(body) == {"code": 400, "type": "BadRequest", "message": message}
+
+
+def test_over_grpc_a_refusal_is_raised(handler: PortraitHandler) -> None:
+    part = {"data": {"content-type": "text/plain"}}
+    with pytest.raises(PredictionException) as caught:
+        ask(handler, ({"data": bytearray(b"no photo")}, part))
+    assert (caught.value.error_code, caught.value.message[:6]) == (400, "photo:")
+
+
+def test_over_grpc_a_refusal_in_a_batch_leaves_its_neighbours_alone(handler: PortraitHandler) -> None:
+    good, bad = ({"data": bytearray(PHOTO)}, {}), ({"data": bytearray(b"no photo")}, {})
+    assert [status for status, _, _ in ask(handler, good, bad)] == [200, 400]
+
+
+def test_a_black_photo_is_drawn(handler: PortraitHandler) -> None:
+    [(status, _, body)] = ask(handler, raw(encoded(Image.new("RGB", (50, 40)), "PNG")))
+    assert status == 200
+    assert np.asarray(Image.open(io.BytesIO(body))).shape == (40, 50)
+
+
+def test_describe_tells_styles_options_limits_and_weights(handler: PortraitHandler) -> None:
+    told = handler.handle([{}], context([({}, {"describe": "True"})]))[0]
+    assert told["styles"] == list(STYLES)
+    assert told["options"]["size"]["default"] == "native"
+    assert told["limits"]["megapixels"] == 50
+    assert told["weights"]["sha256"] == handler.drawer.info.sha256
+    json.dumps(told)
+
+
+def test_a_clients_describe_header_is_no_question_of_the_operators(handler: PortraitHandler) -> None:
+    [(status, headers, _)] = ask(handler, ({"body": bytearray(PHOTO)}, REST | {"describe": "True"}))
+    assert (status, headers["Content-Type"]) == (200, "image/png")
+
+
+def test_a_wrong_setting_keeps_the_worker_from_starting(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"handler\.megabyte:"):
+        PortraitHandler().initialize(context([], tmp_path, megabyte=5))
