@@ -74,8 +74,10 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         process = start(run, tied=not options.background)
         wait_until_ready(run, process)
+        if not options.background:
+            return _watch(run, process)
         say(guide.lines_to_try(run))
-        return 0 if options.background else _watch(run, process)
+        return 0
     except (SetupError, KeyboardInterrupt):
         stop(run.folder)
         raise
@@ -105,8 +107,12 @@ def _weights_argument(text: str) -> str:
 
 
 def _watch(run: Run, process: "subprocess.Popen[bytes]") -> int:
-    """Wait for the server's end. Raises `SetupError` when it was not `--stop` that ended it."""
+    """Say how to use the server and wait for its end; an interrupt ends it.
+
+    Raises `SetupError` when it ended by itself.
+    """
     try:
+        say(guide.lines_to_try(run))
         status = process.wait()
     except KeyboardInterrupt:
         say("\nStopping ...")

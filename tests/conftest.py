@@ -9,10 +9,9 @@ from model.weights import EMBEDDED, resolve
 from scripts.serving.archive import build
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, usable_cores
-from scripts.serving.readiness import wait_until_ready
-from scripts.serving.server import Run, start, stop
+from scripts.serving.server import Run
 from tests.networks import write_weights
-from tests.serving import Server, Stubs, free_ports, make_stubs
+from tests.serving import Server, Stubs, free_ports, make_stubs, serving
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +33,8 @@ def server(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """TorchServe with one worker, ready, without tokens."""
     folder = tmp_path_factory.mktemp("server")
     run = Run(free_ports(), arrange(usable_cores()), tokens=False, archive=archive, java=ensure_java(), folder=folder)
-    process = start(run, tied=True)
-    try:
-        wait_until_ready(run, process)
-        yield Server(run)
-    finally:
-        stop(folder)
-        process.wait()
+    with serving(run) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import importlib
 import random
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +15,8 @@ import grpc_tools
 import ts
 from grpc_tools import protoc
 
-from scripts.serving.server import Run, is_free
+from scripts.serving.readiness import wait_until_ready
+from scripts.serving.server import Run, is_free, start, stop
 from scripts.serving.settings import HOST, Ports
 
 PROTOS = ("inference.proto", "management.proto", "google/rpc/status.proto")
@@ -64,6 +67,18 @@ class Stubs:
     inference_grpc: ModuleType
     management: ModuleType
     management_grpc: ModuleType
+
+
+@contextmanager
+def serving(run: Run) -> Iterator[Server]:
+    """A server that is ready within the block and gone, with its workers, after it."""
+    process = start(run, tied=True)
+    try:
+        wait_until_ready(run, process)
+        yield Server(run)
+    finally:
+        stop(run.folder)
+        process.wait()
 
 
 def free_ports() -> Ports:

@@ -20,11 +20,10 @@ from scripts.serving import environment, java
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import Arrangement, arrange, usable_cores
 from scripts.serving.paths import ROOT
-from scripts.serving.readiness import wait_until_ready
-from scripts.serving.server import Run, check_ports, start, stop
+from scripts.serving.server import Run, check_ports
 from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
 from scripts.serving.state import group_members, read_state
-from tests.serving import Server, free_ports
+from tests.serving import Server, free_ports, serving
 
 CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.properties")
 
@@ -163,12 +162,21 @@ def ports() -> Ports:
     return free_ports()
 
 
-@pytest.fixture
-def serve(checkout: Path, ports: Ports, small_weights: Path) -> Iterator[list[str]]:
-    """The command that starts a server; what it started is stopped at the end."""
+@pytest.fixture(scope="module")
+def command(checkout: Path, ports: Ports, small_weights: Path) -> list[str]:
+    """The command that serves from `checkout`, run once so that the archive is there."""
     offset = str(ports.rest - Ports.rest)
     command = ["bash", str(checkout / "scripts" / "serve.sh"), "--port-offset", offset]
-    yield [*command, "--weights", str(small_weights)]
+    command += ["--weights", str(small_weights)]
+    subprocess.run([*command, "--background"], check=True, capture_output=True)
+    subprocess.run([*command, "--stop"], check=True, capture_output=True)
+    return command
+
+
+@pytest.fixture
+def serve(command: list[str], ports: Ports) -> Iterator[list[str]]:
+    """`command`; what it started is stopped at the end."""
+    yield command
     subprocess.run([*command, "--stop"], check=True, capture_output=True)
     check_ports(ports)
 
@@ -187,7 +195,7 @@ def pasted(text: str, folder: Path) -> dict[str, tuple[int, int]]:
 
 def size_of(path: Path) -> tuple[int, int]:
     with Image.open(path, formats=("PNG",)) as picture:
-        return picture.size
+        return picture.width, picture.height
 
 
 def test_printed_lines_work_and_stop_leaves_nothing(
@@ -195,6 +203,7 @@ def test_printed_lines_work_and_stop_leaves_nothing(
 ) -> None:
     started = run([*serve, "--background"])
     assert started.returncode == 0, started.stderr
+    assert started.stdout.startswith("Starting TorchServe")  # nothing to install or build
     assert pasted(started.stdout, tmp_path) == {"portrait.png": (512, 512), "sketch.png": (512, 512)}
     again = run([*serve, "--background"])
     assert again.returncode == 1
@@ -208,14 +217,7 @@ def test_printed_lines_work_and_stop_leaves_nothing(
     assert "No server" in run([*serve, "--stop"]).stdout
 
 
-def test_second_start_builds_nothing(serve: list[str]) -> None:
-    run([*serve, "--background"])
-    run([*serve, "--stop"])
-    started = run([*serve, "--background"])
-    assert started.stdout.startswith("Starting TorchServe")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_end_of_the_command_is_the_end_of_the_server(
     number: signal.Signals, serve: list[str], checkout: Path, ports: Ports
 ) -> None:
@@ -252,15 +254,13 @@ def test_port_of_another_program_is_named(serve: list[str], ports: Ports) -> Non
 
 
 def test_damaged_archive_is_named(serve: list[str], checkout: Path) -> None:
-    run([*serve, "--background"])
-    run([*serve, "--stop"])
     archive = checkout / "build" / "model-store" / "portrait.mar"
     content = archive.read_bytes()
     archive.write_bytes(content[: len(content) // 2])
     started = run(serve)
+    archive.write_bytes(content)
     assert started.returncode == 1
     assert started.stderr.strip().startswith("The archive is damaged")
-    archive.unlink()
 
 
 def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path) -> None:
@@ -272,11 +272,9 @@ def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path
     found = java.find_java()
     assert found
     attempt = Run(free_ports(), arrange(1), tokens=False, archive=broken, java=found, folder=tmp_path / "run")
-    try:
-        with pytest.raises(SetupError, match="The model did not load"):
-            wait_until_ready(attempt, start(attempt, tied=True))
-    finally:
-        assert stop(attempt.folder)
+    with pytest.raises(SetupError, match="The model did not load"), serving(attempt):
+        pass
+    assert read_state(attempt.folder) is None
 
 
 # What a run passes on
