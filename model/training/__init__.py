@@ -1,0 +1,1 @@
+"""How the embedded weights in `model/lite/` are made; no part of the archive."""

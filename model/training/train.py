@@ -1,0 +1,179 @@
+"""The training run: what is shown when, when it is saved, which weights are kept."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from tqdm import tqdm
+
+from model.training.backgrounds import Image, Size, without_person
+from model.training.network import State, blend, loss_of, new_network, settle, train_step, with_state
+from model.training.plates import Plates
+from model.training.preview import write_preview
+from model.training.views import batch, example, normalise
+from model.u2net import U2Net
+
+# How often which size (height, width), examples at once. Small views teach most per second; the
+# large ones teach what a whole picture looks like.
+Shape = tuple[float, Size, int]
+VIEWS: dict[str, tuple[Shape, ...]] = {
+    "small": ((0.6, (160, 160), 5), (0.2, (192, 160), 4), (0.2, (256, 256), 2)),
+    "mixed": ((0.3, (160, 160), 5), (0.4, (256, 224), 2), (0.3, (384, 320), 1)),
+    "large": ((0.3, (256, 256), 2), (0.4, (384, 320), 1), (0.3, (512, 448), 1)),
+}
+STATE_FILE = "state.pt"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything, beside the photos, that decides the weights."""
+
+    steps: int
+    seed: int = 0
+    rate: float = 2e-3  # of AdamW, at its highest
+    views: str = "mixed"  # a row of VIEWS
+    decay: float = 1.0  # the last share of the steps, in which the rate falls to 0
+    settled: float = 0.0  # the last share of the steps, with the statistics of batch norm fixed
+    warm_up: int = 30  # steps until the rate is reached
+    keep: float = 0.99  # of the running mean of the weights, per step
+
+
+@dataclass(frozen=True)
+class Data:
+    """People to learn from, backgrounds without people, and people who choose the checkpoint."""
+
+    people: Sequence[Plates]
+    scenes: Sequence[Image]
+    judges: Sequence[Plates]
+
+
+@dataclass
+class Run:
+    """What an interruption must not lose."""
+
+    network: U2Net
+    optimizer: torch.optim.Optimizer
+    mean: State
+    step: int = 0
+    best_loss: float = math.inf
+    best: State = field(default_factory=dict)
+
+
+def split(table: dict[str, Plates], held_out: Sequence[str], judges: Sequence[str]) -> Data:
+    """Plates by name -> data; `held_out` and `judges` are names never trained on."""
+    kept_back = {*held_out, *judges}
+    people = [plates for name, plates in table.items() if name not in kept_back]
+    scenes = [without_person(plates[512]) for plates in people]
+    return Data(people, scenes, [table[name] for name in judges if name in table])
+
+
+def new_run(recipe: Recipe, start: State | None = None) -> Run:
+    """A run at its first step, from scratch or from weights."""
+    network = new_network(recipe.seed)
+    if start is not None:
+        network.load_state_dict(start)
+    optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, fused=True)
+    return Run(network, optimizer, {name: t.clone() for name, t in network.state_dict().items()})
+
+
+def train(run: Run, recipe: Recipe, data: Data, folder: Path, save_every: int = 100) -> State:
+    """Goes on to the recipe's last step -> the weights with the lowest loss on the judges' photos.
+
+    Every `save_every` steps the run and a preview are written to `folder`.
+    """
+    progress = tqdm(range(run.step, recipe.steps), initial=run.step, total=recipe.steps, unit="step")
+    for step in progress:
+        loss = _step(run, recipe, data, step)
+        progress.set_postfix(loss=f"{loss:.3f}", best=f"{run.best_loss:.3f}")
+        if run.step % save_every == 0 or run.step == recipe.steps:
+            judge(run, data)
+            save_run(run, recipe, folder)
+            write_preview(with_state(run.mean), data.judges or data.people[:4], folder / "preview.png")
+            tqdm.write(f"step {run.step}: loss {loss:.4f}, best of the judges {run.best_loss:.4f}")
+    return run.best
+
+
+def _step(run: Run, recipe: Recipe, data: Data, step: int) -> float:
+    # seeded by the step, so that a resumed run sees what an uninterrupted one does
+    rng = np.random.default_rng((recipe.seed, step))
+    size, count = _shape(rng, VIEWS[recipe.views])
+    examples = [example(rng, size, data.people, data.scenes) for _ in range(count)]
+    for group in run.optimizer.param_groups:
+        group["lr"] = rate_at(recipe, step)
+    run.network.train()
+    if step >= recipe.steps * (1 - recipe.settled):
+        settle(run.network)
+    loss = train_step(run.network, run.optimizer, *batch(examples))
+    run.step = step + 1
+    blend(run.mean, run.network, min(recipe.keep, run.step / (run.step + 10)))
+    return loss
+
+
+def _shape(rng: Generator, shapes: tuple[Shape, ...]) -> tuple[Size, int]:
+    _, size, count = shapes[rng.choice(len(shapes), p=[share for share, _, _ in shapes])]
+    return size, count
+
+
+def rate_at(recipe: Recipe, step: int) -> float:
+    """The learning rate of a step, counted from 0: it climbs, holds, and falls to 0 as a cosine."""
+    climb = min(1.0, (step + 1) / recipe.warm_up)
+    falling = recipe.steps * recipe.decay
+    gone = (step - (recipe.steps - falling)) / falling if falling else 0.0
+    return recipe.rate * climb * 0.5 * (1 + math.cos(math.pi * max(0.0, gone)))
+
+
+@torch.no_grad()
+def judge(run: Run, data: Data) -> None:
+    """Keeps the running mean when the judges' photos like it best; without judges, the newest."""
+    network = with_state(run.mean)
+    losses = [_loss(network, person) for person in data.judges]
+    loss = float(np.mean(losses)) if losses else -float(run.step)
+    if loss < run.best_loss:
+        run.best_loss = loss
+        run.best = {name: tensor.clone() for name, tensor in run.mean.items()}
+
+
+def _loss(network: U2Net, person: Plates) -> float:
+    plate = person[384]
+    maps = torch.from_numpy(1 - plate.drawing.astype(np.float32) / 255)[None, None]
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = network.side_logits(normalise(plate.photo)[None])
+    return loss_of(logits, maps).item()
+
+
+def save_run(run: Run, recipe: Recipe, folder: Path) -> None:
+    """Writes the run so that `load_run` goes on from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {
+        "recipe": asdict(recipe),
+        "network": run.network.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "mean": run.mean,
+        "best": run.best,
+        "best_loss": run.best_loss,
+        "step": run.step,
+    }
+    part = folder / f"{STATE_FILE}.part"
+    torch.save(stored, part)
+    os.replace(part, folder / STATE_FILE)
+
+
+def load_run(recipe: Recipe, folder: Path) -> Run | None:
+    """The run interrupted in `folder`, or None. Raises ValueError when it followed another recipe."""
+    path = folder / STATE_FILE
+    if not path.exists():
+        return None
+    stored: dict[str, Any] = torch.load(path, weights_only=True)
+    if stored["recipe"] != asdict(recipe):
+        raise ValueError(f"{path}: begun as {stored['recipe']}, not {asdict(recipe)}; use another folder")
+    run = new_run(recipe, stored["network"])
+    run.optimizer.load_state_dict(stored["optimizer"])
+    run.mean, run.best = stored["mean"], stored["best"]
+    run.step, run.best_loss = stored["step"], stored["best_loss"]
+    return run
