@@ -24,7 +24,7 @@ def main() -> None:
     with controls:
         photos = gather_photos()
         options = choose_options()
-    with portraits:
+    with portraits, st.container(key="portraits"):
         show_portraits(photos, options)
 
 

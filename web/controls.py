@@ -38,7 +38,8 @@ SIZES: tuple[Size, ...] = ("native", 256, 512, 1024, 2048, 4096)
 def choose_options() -> Options:
     """Show the controls; what they stand at."""
     style = _choose("Style", STYLES)
-    alpha, sigma = _mix() if style == "composite" else (None, None)
+    with st.container():  # holds the place: what follows stays as it is, open or closed
+        alpha, sigma = _mix() if style == "composite" else (None, None)
     with st.expander("More options"):
         frame = _choose("Frame", FRAMES)
         size = _size() if frame != "stretch" else None
@@ -70,7 +71,7 @@ def _choose(label: str, table: Mapping[Value, tuple[str, str]]) -> Value:
 
 def _mix() -> tuple[float, float]:
     share = st.slider("Share of the photo", 0, 100, 50, step=5, format="%d %%")
-    sigma = st.slider("Softness", 0, 50, 20, help="Blur of the photo in pixels, on a picture of 512.")
+    sigma = st.slider("Softness of the photo", 0, 50, 20)
     return share / 100, float(sigma)
 
 

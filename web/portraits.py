@@ -60,8 +60,7 @@ def _show(photo: Photo, drawn: Drawn, style: str, place: DeltaGenerator) -> None
             },
             key=f"compare-{photo.key}",
         )
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.caption(_about(photo, picture))
+        with st.container(horizontal=True, vertical_alignment="center"):
             st.download_button(
                 "Download",
                 picture.data,
@@ -71,6 +70,7 @@ def _show(photo: Photo, drawn: Drawn, style: str, place: DeltaGenerator) -> None
                 on_click="ignore",
                 type="primary",
             )
+            st.caption(_about(photo, picture))
 
 
 def _about(photo: Photo, picture: Picture) -> str:
