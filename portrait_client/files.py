@@ -33,31 +33,30 @@ def plan(arguments: Sequence[str], out: Path | None, suffix: str) -> tuple[list[
     Folders are searched to the bottom and keep their shape under `out`; without `out` a portrait
     lies beside its photo. Portraits made before are no photos.
     """
-    found: dict[Path, Path] = {}
+    found: dict[Path, Task] = {}
     failures: list[Failure] = []
     for argument in arguments:
-        photos = dict(_photos(argument))
+        photos = list(_photos(argument))
         if not photos:
             failures.append(Failure(argument, "there is no such file, or no photo in it"))
-        for photo, below in photos.items():
-            found.setdefault(photo, (out or photo.parent) / (below if out else ""))
-    tasks = [Task(photo, folder / f"{photo.stem}{_ENDING}{suffix}") for photo, folder in found.items()]
-    return _without_clashes(tasks, failures), failures
+        for photo, below in photos:
+            folder = out / below if out else photo.parent
+            task = Task(photo, folder / f"{photo.stem}{_ENDING}{suffix}")
+            if not _is_portrait(photo):
+                found.setdefault(photo.absolute(), task)
+    return _without_clashes(list(found.values()), failures), failures
 
 
 def _photos(argument: str) -> Iterator[tuple[Path, Path]]:
     """Photos meant by an argument, each with its folder below the one that was named."""
     path = Path(argument)
     if path.is_dir():
-        for photo in sorted(path.rglob("*")):
-            if _is_photo(photo) and not _is_portrait(photo):
-                yield photo, photo.parent.relative_to(path)
+        yield from ((photo, photo.parent.relative_to(path)) for photo in sorted(path.rglob("*")) if _is_photo(photo))
     elif path.exists():
         yield path, Path()
     else:
-        for name in sorted(glob.glob(argument, recursive=True)):
-            if _is_photo(Path(name)) and not _is_portrait(Path(name)):
-                yield Path(name), Path()
+        names = sorted(glob.glob(argument, recursive=True))
+        yield from ((Path(name), Path()) for name in names if _is_photo(Path(name)))
 
 
 def _is_photo(path: Path) -> bool:
@@ -74,16 +73,16 @@ def _is_portrait(path: Path) -> bool:
 
 
 def _without_clashes(tasks: list[Task], failures: list[Failure]) -> list[Task]:
-    pictures = {task.picture for task in tasks}
-    taken: dict[Path, Path] = {}
+    pictures = {task.picture.absolute() for task in tasks}
+    taken: dict[Path, Task] = {}
     for task in tasks:
-        if task.photo in pictures:
+        if task.photo.absolute() in pictures:
             continue  # a portrait from an earlier run, in the folder that is searched
-        first = taken.setdefault(task.picture, task.photo)
-        if first != task.photo:
-            reason = f"its portrait would be {task.picture}, which is that of {first}"
+        first = taken.setdefault(task.picture.absolute(), task)
+        if first != task:
+            reason = f"its portrait would be {task.picture}, which is that of {first.photo}"
             failures.append(Failure(str(task.photo), reason))
-    return [Task(photo, picture) for picture, photo in taken.items()]
+    return list(taken.values())
 
 
 def write_picture(path: Path, data: bytes, force: bool) -> None:

@@ -109,9 +109,9 @@ def _tell(report: Report, amiss: Sequence[Failure]) -> None:
         "failed": len(failed),
         f"not tried ({report.stopped_by}; the same command goes on)": report.untried,
     }
-    if sum(counts.values()) > 1 or not report.drawn:
-        told = (f"{count} {what}" for what, count in counts.items() if count)
-        print(", ".join(told) + ".", file=sys.stderr)
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if sum(counts.values()) != len(report.drawn) or len(report.drawn) != 1:
+        print(f"{told or 'Nothing to draw: these are portraits'}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class FaultyServer:
     faults: list[str] = field(default_factory=list)
     retry_after: str | None = None
     held: threading.Event | None = None  # while it is there and not set, nobody is answered after the first
+    together: threading.Barrier | None = None  # so many must ask before any of them is answered
     url: str = ""
     photos: list[bytes] = field(default_factory=list)  # as they came
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -62,6 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
             first = len(state.photos) == 1
         if state.held and not first:
             state.held.wait()
+        if state.together:
+            state.together.wait(timeout=20)
         _ANSWERS[fault](self)
 
     def send(self, status: int, kind: str, body: bytes, length: int | None = None) -> None:
