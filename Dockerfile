@@ -1,0 +1,50 @@
+# Portrait on CPUs. docker build -t portrait .   Nothing in it needs Docker's own builder: see scripts/test_image.sh.
+ARG BASE=debian:bookworm-slim
+
+FROM ${BASE} AS build
+# Another package index for PyTorch; empty: the usual one.
+ARG TORCH_INDEX_URL=
+# hub, lite, auto (the hub's, else lite) or a checkpoint's path in the build context.
+ARG WEIGHTS=hub
+ARG PRECISION=auto
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates python3 python3-venv
+WORKDIR /opt/portrait
+# The packages first: they change seldom and take longest.
+COPY requirements requirements
+COPY scripts/__init__.py scripts/
+COPY scripts/serving/__init__.py scripts/serving/environment.py scripts/serving/errors.py scripts/serving/paths.py \
+    scripts/serving/prepare.py scripts/serving/
+RUN PIP_NO_CACHE_DIR=1 python3 -m scripts.serving.prepare server
+COPY . .
+RUN .venv/bin/python -m scripts.build_archive --weights "${WEIGHTS}" --precision "${PRECISION}"
+# What only building needs: pip, the archiver, the hub's client, PyTorch's headers and programs but the one it calls.
+RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver enum-compat huggingface_hub hf-xet safetensors setuptools pip \
+    && cd .venv/lib/python3*/site-packages/torch \
+    && find bin -mindepth 1 ! -name torch_shm_manager -delete \
+    && rm -rf include test share lib/*.a \
+    && cd /opt/portrait \
+    && .venv/bin/python -m compileall -q scripts
+
+FROM ${BASE}
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openjdk-17-jre-headless python3 tini \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin portrait \
+    && install -d -o portrait -g portrait -m 0700 /var/lib/portrait
+WORKDIR /opt/portrait
+COPY --from=build /opt/portrait/.venv .venv
+COPY --from=build /opt/portrait/config.properties ./
+COPY --from=build /opt/portrait/handler/metrics.yaml handler/
+COPY --from=build /opt/portrait/scripts scripts
+COPY --from=build /opt/portrait/build/model-store build/model-store
+# All that is ever written: settings, keys and logs (/var/lib/portrait), the unpacked archive (/tmp).
+VOLUME ["/var/lib/portrait", "/tmp"]
+ENV TMPDIR=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 10001:10001
+# REST, gRPC, metrics. Management stays on the container's loopback.
+EXPOSE 8080 7070 8082
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=8s --start-period=120s --retries=3 \
+    CMD [".venv/bin/python", "-m", "scripts.container_ready"]
+ENTRYPOINT ["tini", "--", ".venv/bin/python", "-m", "scripts.container"]
