@@ -21,7 +21,7 @@ SMALLEST_FACE = 26  # of the searched side; anything smaller is no portrait
 SCALE_STEP = 1.1
 NEIGHBOURS = 3
 SURE = 3.0  # weights as the cascade's last stage gives them; ghosts in leaves and cloth stay low
-SURE_BESIDE_BEST = 0.6
+SMALLEST_BESIDE = 0.25  # of the widest face in the photo
 MARGIN_SIDE, MARGIN_TOP, MARGIN_BOTTOM = 0.4, 0.6, 0.2
 
 
@@ -55,11 +55,10 @@ def _detected(gray: NDArray[np.uint8], cascade: str) -> list[Box]:
     found, _, weights = _detector(cascade).detectMultiScale3(
         gray, SCALE_STEP, NEIGHBOURS, minSize=(SMALLEST_FACE, SMALLEST_FACE), outputRejectLevels=True
     )
-    ranked = sorted(
-        ((float(weight), Box(*map(int, box))) for weight, box in zip(weights, found, strict=True)), reverse=True
-    )
-    floor = max(SURE, SURE_BESIDE_BEST * ranked[0][0]) if ranked else SURE
-    return _apart(box for weight, box in ranked if weight >= floor)
+    ranked = sorted(zip(map(float, weights), (Box(*map(int, box)) for box in found), strict=True), reverse=True)
+    sure = [box for weight, box in ranked if weight >= SURE]
+    widest = max((box.width for box in sure), default=0)
+    return _apart(box for box in sure if box.width >= SMALLEST_BESIDE * widest)
 
 
 def _apart(boxes: Iterable[Box]) -> list[Box]:

@@ -1,0 +1,111 @@
+import io
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from handler.options import FORMATS, Background, Options
+from handler.postprocess import ENCODERS, encode, render
+from handler.styles import STYLES, Picture
+from tests import sitter
+
+BACKGROUNDS: list[Background] = ["white", "transparent", (200, 30, 90)]
+every_style = pytest.mark.parametrize("style", STYLES)
+every_background = pytest.mark.parametrize("background", BACKGROUNDS, ids=str)
+
+
+def rendered(style: str = "draw", background: Background = "white", side: int = 300) -> Picture:
+    return render(sitter.photo(side), sitter.lines(256), Options(style=style, background=background))
+
+
+def decoded(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def test_every_format_has_its_encoder() -> None:
+    assert tuple(ENCODERS) == FORMATS
+
+
+@every_style
+@every_background
+def test_a_picture_has_the_photos_size(style: str, background: Background) -> None:
+    photo = cv2.resize(sitter.photo(256), (220, 330))
+    picture = render(photo, sitter.lines(256), Options(style=style, background=background))
+    assert picture.dtype == np.uint8
+    assert picture.shape[:2] == (330, 220)
+
+
+@pytest.mark.parametrize("style", ["draw", "sketch"])
+def test_ink_on_white_paper_is_gray(style: str) -> None:
+    assert decoded(encode(rendered(style), "png")).mode == "L"
+
+
+@every_style
+@pytest.mark.parametrize("image_format", ["png", "webp"])
+def test_transparent_ink_laid_on_a_colour_is_the_picture_on_that_colour(style: str, image_format: str) -> None:
+    ink = decoded(encode(rendered(style, "transparent"), image_format)).convert("RGBA")
+    for background, paper in (("white", (255, 255, 255)), ((200, 30, 90), (200, 30, 90))):
+        laid = Image.new("RGBA", ink.size, (*paper, 255))
+        laid.alpha_composite(ink)
+        direct = Image.fromarray(rendered(style, background)).convert("RGB")
+        assert np.abs(np.asarray(laid.convert("RGB")).astype(int) - np.asarray(direct)).max() <= 1
+
+
+def test_bare_paper_is_transparent_and_ink_is_not() -> None:
+    picture = rendered("draw", "transparent")
+    assert picture[..., 3].min() == 0
+    assert picture[..., 3].max() > 250
+    assert not picture[..., :3].any()
+
+
+@pytest.mark.parametrize("style", ["draw", "sketch"])
+def test_a_colour_lies_below_the_ink(style: str) -> None:
+    picture = rendered(style, (200, 30, 90))
+    assert tuple(picture[5, 5]) == (200, 30, 90)
+    assert picture.max(axis=2).min() < 40
+
+
+@every_style
+@pytest.mark.parametrize(
+    ("background", "image_format"),
+    [pair for pair in itertools.product(BACKGROUNDS, FORMATS) if pair != ("transparent", "jpeg")],
+)
+def test_files_are_what_they_say_and_say_nothing_else(style: str, background: Background, image_format: str) -> None:
+    picture = rendered(style, background)
+    data = encode(picture, image_format)
+    image = decoded(data)
+    assert image.format == image_format.upper()
+    assert image.size == (300, 300)
+    assert set(image.info) <= {
+        "jfif",
+        "jfif_version",
+        "jfif_unit",
+        "jfif_density",
+        "loop",
+        "background",
+        "timestamp",
+        "duration",
+    }
+    assert not image.getexif()
+    assert data == encode(picture.copy(), image_format)
+    if image_format == "png":
+        assert np.array_equal(np.asarray(image), picture)
+
+
+@pytest.mark.parametrize("image_format", ["jpeg", "webp"])
+def test_lossy_files_look_as_the_picture(image_format: str) -> None:
+    picture = rendered("composite")
+    seen = np.asarray(decoded(encode(picture, image_format)).convert("RGB")).astype(int)
+    assert np.abs(seen - picture).mean() < 3
+
+
+@pytest.mark.parametrize("style", ["draw", "sketch"])
+@every_background
+def test_a_large_drawing_is_a_file_of_sensible_size(style: str, background: Background) -> None:
+    photo = cv2.resize(sitter.photo(512), (2048, 2048), interpolation=cv2.INTER_CUBIC)
+    picture = render(photo, sitter.lines(512), Options(style=style, background=background))
+    assert len(encode(picture, "png")) < 1_500_000

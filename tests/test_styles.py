@@ -1,0 +1,117 @@
+import cv2
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from handler.enlarge import enlarge
+from handler.styles import STYLES, LineMap, Mix, Photo, Picture, composite, draw, sketch
+from tests import sitter
+
+MIX = Mix(alpha=0.5, sigma=20)
+every_style = pytest.mark.parametrize("name", STYLES)
+
+
+def gray(picture: Picture) -> Picture:
+    return picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
+
+
+def alike(first: Picture, second: Picture) -> float:
+    return float(structural_similarity(first, second, data_range=255))
+
+
+@every_style
+@pytest.mark.parametrize("shape", [(256, 256), (90, 160), (1, 1), (5, 300)])
+def test_a_style_is_a_pure_function_of_photo_and_lines(name: str, shape: tuple[int, int]) -> None:
+    photo, lines = cv2.resize(sitter.photo(256), shape[::-1]), cv2.resize(sitter.lines(256), shape[::-1])
+    photo, lines = photo.reshape(*shape, 3), lines.reshape(shape)
+    given = photo.copy(), lines.copy()
+    picture = STYLES[name](photo, lines, MIX)
+    assert picture.dtype == np.uint8
+    assert picture.shape in {shape, (*shape, 4)}
+    assert np.array_equal(picture, STYLES[name](photo, lines, MIX))
+    assert np.array_equal(photo, given[0])
+    assert np.array_equal(lines, given[1])
+
+
+@every_style
+@pytest.mark.parametrize("side", [1024, 2048])
+def test_a_style_looks_the_same_at_every_size(name: str, side: int) -> None:
+    photo, lines = sitter.photo(512), sitter.lines(512)
+    large_photo = cv2.resize(photo, (side, side), interpolation=cv2.INTER_CUBIC)
+    large = STYLES[name](large_photo, enlarge(lines, (side, side)), MIX)
+    reduced = cv2.resize(large, (512, 512), interpolation=cv2.INTER_AREA)
+    assert alike(gray(reduced), gray(STYLES[name](photo, lines, MIX))) > 0.93
+
+
+@every_style
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_black_or_white_photo_is_a_photo(name: str, level: int) -> None:
+    photo = np.full((96, 128, 3), level, np.uint8)
+    assert STYLES[name](photo, np.ones((96, 128), np.float32), MIX).shape[:2] == (96, 128)
+
+
+def test_draw_is_the_original_apps_drawing() -> None:
+    fused = np.random.default_rng(5).random((64, 64)).astype(np.float32)
+    stretched = (fused - fused.min()) / (fused.max() - fused.min())
+    original = ((1 - stretched) * 255).astype(np.uint8)
+    drawn = draw(np.zeros((64, 64, 3), np.uint8), 1 - stretched, MIX)
+    assert np.abs(drawn.astype(int) - original).max() <= 1
+
+
+def sketched(photo: Photo, lines: LineMap) -> Picture:
+    return sketch(photo, lines, MIX)
+
+
+def test_a_sketch_leaves_the_background_blank() -> None:
+    assert sketched(sitter.photo(256), sitter.lines(256))[:128, :32].min() == 255
+
+
+def test_a_sketch_keeps_light_and_dark_skin_apart() -> None:
+    lines = sitter.lines(256)
+    forehead = (slice(80, 95), slice(112, 144))
+    light, brown, dark = (
+        sketched(sitter.photo(256, skin), lines)[forehead].mean()
+        for skin in ((240, 205, 185), (160, 115, 90), (90, 60, 45))
+    )
+    assert light - brown > 25
+    assert brown - dark > 25
+    assert light > 200
+
+
+def test_a_sketch_has_cheeks_and_no_confetti() -> None:
+    photo, lines = sitter.photo(512), sitter.lines(512)
+    cheek = sketched(photo, lines)[270:300, 180:215]
+    assert cheek.max() < 255
+    assert cheek.std() < np.std(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[270:300, 180:215])
+
+
+def test_a_sketch_is_darkest_at_the_drawn_lines() -> None:
+    photo, lines = sitter.photo(256), sitter.lines(256)
+    picture = sketched(photo, lines)
+    face = np.zeros_like(lines, bool)
+    face[70:160, 85:170] = True
+    assert picture[face & (lines < 0.1)].mean() < 60 < 150 < picture[face & (lines > 0.99)].mean()
+
+
+def on_white(picture: Picture) -> Picture:
+    cover = picture[..., 3:].astype(float) / 255
+    return np.round(picture[..., :3] * cover + 255 * (1 - cover)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.2, 0.5, 1])
+@pytest.mark.parametrize("sigma", [0, 2, 20])
+def test_a_composite_is_the_published_mix(alpha: float, sigma: float) -> None:
+    photo, lines = sitter.photo(512), sitter.lines(512)
+    blurred = photo if sigma == 0 else cv2.GaussianBlur(photo.astype(np.float64), (0, 0), sigma)
+    published = blurred * alpha + lines[..., None] * 255 * (1 - alpha)
+    mixed = on_white(composite(photo, lines, Mix(alpha, sigma)))
+    inside = (slice(60, -60), slice(60, -60))  # the two blurs differ in what they suppose beyond the frame
+    assert np.abs(mixed[inside] - published[inside]).max() < 2.5
+
+
+def test_a_composites_blur_follows_the_size() -> None:
+    photo = sitter.photo(512)
+    plain = np.ones((512, 512), np.float32)
+    small = composite(photo, plain, Mix(1, 10))[..., :3]
+    large = composite(cv2.resize(photo, (1024, 1024)), cv2.resize(plain, (1024, 1024)), Mix(1, 10))[..., :3]
+    assert np.abs(cv2.resize(large, (512, 512)).astype(int) - small).max() < 8
