@@ -87,13 +87,20 @@ def _options(given: argparse.Namespace) -> Options:
 
 def _drawer(options: argparse.Namespace) -> AbstractContextManager[Drawer]:
     if options.local:
-        # only here: it needs torch, which a client of a server does not have
-        from portrait_client.local import LocalPortraits
-
-        return nullcontext(LocalPortraits(options.archive))
+        return nullcontext(_local(options.archive))
     server = options.server or (grpc_client.SERVER if options.grpc else rest.SERVER)
     token = find_token(options.token, options.key_file, server)
     return GrpcPortraitClient(server, token) if options.grpc else PortraitClient(server, token)
+
+
+def _local(archive: Path) -> Drawer:
+    try:
+        # only here: it needs torch, which a client of a server does not have
+        from portrait_client.local import LocalPortraits
+    except ModuleNotFoundError as error:
+        message = f"--local needs {error.name}: pip install -r requirements/server.txt"
+        raise PortraitError(0, "NotInstalled", message) from error
+    return LocalPortraits(archive)
 
 
 def _tell(report: Report, amiss: Sequence[Failure]) -> None:
