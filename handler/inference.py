@@ -83,7 +83,7 @@ def load(path: Path, device: str = "cpu", precision: str = "auto", threads: int 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
         extra = {_INFO_FILE: ""}
-        module = torch.jit.load(path, map_location=device, _extra_files=extra)
+        module = torch.jit.load(path, map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call]
     info = ModuleInfo(**json.loads(extra[_INFO_FILE]))
     settled = settle(precision, info.precision, device)
     module.prepare(_TYPES[fastest(device) if settled == "int8" else settled])
@@ -99,8 +99,7 @@ def settle(asked: str, exported: str, device: str) -> str:
         return offered[-1]
     if asked not in offered:
         raise ValueError(
-            f"precision: {asked} is none of {', '.join(offered)}, "
-            f"which this {exported} archive has on this {device}"
+            f"precision: {asked} is none of {', '.join(offered)}, which this {exported} archive has on this {device}"
         )
     return asked
 

@@ -21,11 +21,13 @@ class Drawing(nn.Module):
     1 paper. The network's input has the type of `mean`.
     """
 
+    mean: Tensor
+
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1))
+        self.mean = nn.Buffer(torch.tensor(MEAN).view(1, 3, 1, 1))
+        self.deviation = nn.Buffer(torch.tensor(DEVIATION).view(1, 3, 1, 1))
         self.flat = FLAT
 
     def forward(self, photos: Tensor) -> Tensor:
@@ -50,10 +52,23 @@ class Drawing(nn.Module):
 
 
 class FusedDrawing(Drawing):
-    """What is exported: a drawing that runs after `prepare`."""
+    """What is exported; runs after `prepare`."""
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
         """Settle, once after loading, the floating type in which the network computes."""
         self.mean = self.mean.to(dtype)
-        self.network.prepare(dtype)
+        self.network.prepare(dtype)  # type: ignore[operator]
+
+
+class ByteDrawing(FusedDrawing):
+    """What is exported in int8; its network reads the photo's bytes and normalises them itself."""
+
+    def forward(self, photos: Tensor) -> Tensor:
+        return self.lines(self.network(self.brightened(photos)))
+
+    @torch.jit.export
+    def brightened(self, photos: Tensor) -> Tensor:
+        """uint8 (B, 3, H, W) -> the same with 255 as each photo's maximum; black stays black."""
+        brightest = photos.amax((1, 2, 3), keepdim=True).clamp(min=1)
+        return (photos.float() * (255 / brightest) + 0.5).to(torch.int16).to(torch.uint8)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from model.drawing import Drawing, FusedDrawing
-from model.fused import FusedU2Net
+from model.fused import float_network
 from model.loading import load_network
 from model.u2net import ARCHITECTURES, U2Net
 from model.weights import Weights
@@ -48,7 +48,7 @@ def export(weights: Weights, path: Path) -> ModuleInfo:
     """
     network = load_network(weights.path)
     info = ModuleInfo(weights.name, weights.sha256, size_of(network), "float", str(torch.__version__))
-    drawing = FusedDrawing(FusedU2Net(network)).eval()
+    drawing = FusedDrawing(float_network(network)).eval()
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         written = Path(folder) / path.name
         written.write_bytes(script(drawing, info))
@@ -95,7 +95,7 @@ _WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")
 
 def _compare(drawing: Drawing, path: Path) -> None:
     with torchscript():
-        module = torch.jit.load(path, map_location="cpu")
+        module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
     module.prepare(torch.float32)
     for photos in probes():
         with torch.inference_mode():

@@ -1,8 +1,11 @@
 """U^2-Net as it runs in a worker: batch norm folded, convolution and ReLU one operator.
 
 The arithmetic of `model.u2net.U2Net` in a form that `torch.jit.script` takes and that oneDNN runs
-fast. Every module here is of use after `prepare` alone, which settles its type.
+fast. The shape of the network is written here once; its layers and what happens between them
+(`FloatSteps`, or `ByteSteps` of `model.int8`) are given. Nothing here runs before `prepare`.
 """
+
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +18,13 @@ from model.u2net import ConvBnRelu, Rsu, U2Net, pool, upsample_like
 class FusedConv(nn.Module):
     """3x3 convolution that keeps the size, and ReLU or none: (B, in, H, W) -> (B, out, H, W)."""
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, weight: Tensor, bias: Tensor, dilation: int = 1, relu: bool = True) -> None:
         super().__init__()
-        self.register_buffer("weight", weight.detach())
-        self.register_buffer("bias", bias.detach())
+        self.weight = nn.Buffer(weight.detach())
+        self.bias = nn.Buffer(bias.detach())
         self.steps = [dilation, dilation]
         self.activation = "relu" if relu else "none"
 
@@ -31,29 +37,59 @@ class FusedConv(nn.Module):
         if x.is_cuda:
             y = F.conv2d(x, self.weight, self.bias, [1, 1], self.steps, self.steps)
             return F.relu(y) if self.activation == "relu" else y
-        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        z: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self.weight, self.bias, self.steps, [1, 1], self.steps, 1, self.activation, [], ""
         )
-        return y
+        return z
+
+
+class Steps(nn.Module):
+    """What happens between the convolutions."""
+
+    def pool(self, x: Tensor) -> Tensor:
+        """As `model.u2net.pool`."""
+        raise NotImplementedError
+
+    def join(self, deep: Tensor, skip: Tensor) -> Tensor:
+        """`deep` brought to the size of its skip connection, and put before it."""
+        raise NotImplementedError
+
+    def add(self, x: Tensor, entry: Tensor) -> Tensor:
+        """The residual sum; may reuse the memory of `x`."""
+        raise NotImplementedError
+
+
+class FloatSteps(Steps):
+    """On maps of any floating type."""
+
+    def pool(self, x: Tensor) -> Tensor:
+        return pool(x)
+
+    def join(self, deep: Tensor, skip: Tensor) -> Tensor:
+        return torch.cat((upsample_like(deep, skip), skip), 1)
+
+    def add(self, x: Tensor, entry: Tensor) -> Tensor:
+        return x.add_(entry)
 
 
 class FusedRsu(nn.Module):
-    """`model.u2net.Rsu` on fused convolutions."""
+    """`model.u2net.Rsu` of given layers."""
 
-    def __init__(self, block: Rsu) -> None:
+    def __init__(self, name: str, block: Rsu, layers: Mapping[str, nn.Module], steps: Steps) -> None:
         super().__init__()
         self.dilated = block.dilated
-        self.entry = fused(block.entry)
-        self.down = nn.ModuleList(map(fused, block.down))
-        self.bottom = fused(block.bottom)
-        self.up = nn.ModuleList(map(fused, block.up))
+        self.entry = layers[f"{name}.entry"]
+        self.down = nn.ModuleList(layers[f"{name}.down.{i}"] for i in range(len(block.down)))
+        self.bottom = layers[f"{name}.bottom"]
+        self.up = nn.ModuleList(layers[f"{name}.up.{i}"] for i in range(len(block.up)))
+        self.steps = steps
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
-        self.entry.prepare(dtype)
-        self.bottom.prepare(dtype)
+        self.entry.prepare(dtype)  # type: ignore[operator]
         for layer in self.down:
             layer.prepare(dtype)  # type: ignore[operator]
+        self.bottom.prepare(dtype)  # type: ignore[operator]
         for layer in self.up:
             layer.prepare(dtype)  # type: ignore[operator]
 
@@ -62,25 +98,31 @@ class FusedRsu(nn.Module):
         x = entry
         skips: list[Tensor] = []
         for i, layer in enumerate(self.down):
-            x = layer(x if i == 0 or self.dilated else pool(x))
+            x = layer(x if i == 0 or self.dilated else self.steps.pool(x))
             skips.append(x)
         x = self.bottom(x)
         for layer in self.up:
-            x = layer(join(x, skips.pop()))
-        return x.add_(entry)
+            x = layer(self.steps.join(x, skips.pop()))
+        return self.steps.add(x, entry)
 
 
 class FusedU2Net(nn.Module):
-    """`model.u2net.U2Net` for inference: normalised (B, 3, H, W) -> fused map (B, 1, H, W)."""
+    """`model.u2net.U2Net` for inference: input (B, 3, H, W) -> float32 fused map (B, 1, H, W)."""
 
-    def __init__(self, network: U2Net) -> None:
+    def __init__(self, network: U2Net, layers: Mapping[str, nn.Module], steps: Steps) -> None:
         super().__init__()
-        self.encoder = nn.ModuleList(map(FusedRsu, network.encoder))
-        self.decoder = nn.ModuleList(map(FusedRsu, network.decoder))
-        self.sides = nn.ModuleList(side_convs(network))
+        self.encoder, self.decoder = (
+            nn.ModuleList(FusedRsu(f"{part}.{i}", block, layers, steps) for i, block in enumerate(blocks))
+            for part, blocks in (("encoder", rsus(network.encoder)), ("decoder", rsus(network.decoder)))
+        )
+        # in the order in which the features come, deepest first: [::-1] on a ModuleList inside
+        # a scripted method silently gives another order
+        self.sides = nn.ModuleList(layers[f"sides.{i}"] for i in reversed(range(len(network.sides))))
+        self.steps = steps
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
+        """Settle the floating type and pack what the operators want packed; once after loading."""
         for stage in self.encoder:
             stage.prepare(dtype)  # type: ignore[operator]
         for stage in self.decoder:
@@ -91,11 +133,11 @@ class FusedU2Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         skips: list[Tensor] = []
         for i, stage in enumerate(self.encoder):
-            x = stage(x if i == 0 else pool(x))
+            x = stage(x if i == 0 else self.steps.pool(x))
             skips.append(x)
         features = [skips.pop()]
         for stage in self.decoder:
-            x = stage(join(x, skips.pop()))
+            x = stage(self.steps.join(x, skips.pop()))
             features.append(x)
         logits = torch.zeros([], device=x.device)
         for i, side in enumerate(self.sides):
@@ -103,29 +145,56 @@ class FusedU2Net(nn.Module):
         return torch.sigmoid(logits)
 
 
-def fused(layer: ConvBnRelu) -> FusedConv:
-    """A layer in eval mode as one convolution with its batch norm inside."""
+def rsus(stages: nn.ModuleList) -> list[Rsu]:
+    """The blocks of an encoder or a decoder, in their order."""
+    return [stage for stage in stages if isinstance(stage, Rsu)]
+
+
+def float_network(network: U2Net) -> FusedU2Net:
+    """`network`, in eval mode, for fp32, bf16 or fp16; its input is normalised."""
+    layers: dict[str, nn.Module] = {
+        name: FusedConv(*folded(layer), dilation_of(layer)) for name, layer in convolutions(network)
+    }
+    for name, (weight, bias) in side_outputs(network).items():
+        layers[name] = FusedConv(weight, bias, relu=False)
+    return FusedU2Net(network, layers, FloatSteps())
+
+
+def convolutions(network: U2Net) -> Iterator[tuple[str, ConvBnRelu]]:
+    """Every convolution with batch norm and ReLU, by its name in the network."""
+    for name, module in network.named_modules():
+        if isinstance(module, ConvBnRelu):
+            yield name, module
+
+
+def dilation_of(layer: ConvBnRelu) -> int:
+    """Distance between the taps of a layer, the same in both directions."""
+    return int(layer.conv.dilation[0])
+
+
+def folded(layer: ConvBnRelu) -> tuple[Tensor, Tensor]:
+    """A layer in eval mode -> weight (out, in, 3, 3) and bias (out,) with its batch norm inside."""
     conv, bn = layer.conv, layer.bn
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
     weight, bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
     )
-    return FusedConv(weight, bias, int(conv.dilation[0]))
+    return weight.detach(), bias.detach()
 
 
-def side_convs(network: U2Net) -> list[FusedConv]:
-    """The side outputs with the 1x1 fusion inside, deepest first: their sum is the fused map.
+def side_outputs(network: U2Net) -> dict[str, tuple[Tensor, Tensor]]:
+    """Weight (1, in, 3, 3) and bias (1,) of each side output, with its share of the fused map.
 
-    The fusion is linear and upsampling keeps constants, so both may change places.
+    The 1x1 fusion is linear and upsampling keeps constants, so they may change places: the fused
+    map is the plain sum of these.
     """
-    shares = network.fuse.weight[0, :, 0, 0]
-    last = len(shares) - 1
-    convs = []
-    for i, side in enumerate(network.sides):
-        bias = side.bias * shares[i] + (network.fuse.bias if i == last else 0)
-        convs.append(FusedConv(side.weight * shares[i], bias, relu=False))
-    return convs[::-1]
-
-
-def join(deep: Tensor, skip: Tensor) -> Tensor:
-    """A map brought to the size of its skip connection and put before it."""
-    return torch.cat((upsample_like(deep, skip), skip), 1)
+    shares = network.fuse.weight.detach()[0, :, 0, 0]
+    outputs = {}
+    for i, (name, side) in enumerate(network.sides.named_children()):
+        weight, bias = (tensor.detach() * shares[i] for tensor in side.parameters())
+        outputs[f"sides.{name}"] = weight, bias
+    first_weight, first_bias = outputs["sides.0"]
+    assert network.fuse.bias is not None
+    outputs["sides.0"] = first_weight, first_bias + network.fuse.bias.detach()
+    return outputs

@@ -1,0 +1,185 @@
+"""U^2-Net in eight bits, on plain uint8 tensors.
+
+Every map is uint8 with 255 at the top of its channel's range. ReLU, pooling, upsampling,
+concatenation and the residual sum work channel by channel and keep these units, so the
+convolutions alone carry them: a channel's range goes into the weights that write it and into
+those that read it, and no scale is left to multiply by at run time.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from model.drawing import DEVIATION, MEAN
+from model.fused import FusedU2Net, Steps, convolutions, dilation_of, folded, rsus, side_outputs
+from model.u2net import Rsu, U2Net, upsample_like
+
+Ranges = Mapping[str, Tensor]
+"""Name of a convolution or a residual block -> largest value of each output channel, (out,)."""
+
+_TOP = 255
+_WEIGHT_TOP = 127
+_MIDDLE = 116  # the mean of MEAN in bytes: weights work on small numbers of both signs
+_QUIETEST = 0.02
+
+
+class ByteConv(nn.Module):
+    """3x3 convolution on uint8 maps: uint8 out after ReLU, or float32 out without.
+
+    `weight` and `bias` are those of maps in units of their ranges.
+    """
+
+    weight: Tensor
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        dilation: int = 1,
+        padding: int = 1,
+        zero_point: int = 0,
+        relu: bool = True,
+    ) -> None:
+        super().__init__()
+        scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / _WEIGHT_TOP
+        self.weight = nn.Buffer((weight / scale.view(-1, 1, 1, 1)).round().to(torch.int8))
+        self.scale = nn.Buffer(scale)
+        self.bias = nn.Buffer(bias)
+        self.zero = nn.Buffer(torch.zeros(len(scale), dtype=torch.int32))
+        self.dilation = [dilation, dilation]
+        self.padding = [padding * dilation, padding * dilation]
+        self.zero_point = zero_point  # the value of x that stands for 0
+        self.relu = relu
+
+    @torch.jit.export
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Pack the weights as this machine's kernels want them: a form that cannot be saved."""
+        self.weight = torch.ops.onednn.qconv_prepack(
+            self.weight, self.scale, 1.0, self.zero_point, [1, 1], self.padding, self.dilation, 1, None
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = torch.ops.onednn.qconv2d_pointwise(
+            x, 1.0, self.zero_point, self.weight, self.scale, self.zero, self.bias,
+            [1, 1], self.padding, self.dilation, 1, 1.0, 0,
+            torch.uint8 if self.relu else torch.float32, "relu" if self.relu else "none", [], "",
+        )  # fmt: skip
+        return y
+
+
+class PhotoConv(nn.Module):
+    """The first convolution, on the photo itself: uint8 (B, 3, H, W) -> uint8 (B, out, H, W).
+
+    `weight` is that of normalised photos; the normalisation goes into it. What lies around the
+    photo is 0 after normalisation, so here it is the mean colour.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
+        per_step = weight / (deviation * _TOP).view(1, 3, 1, 1)
+        bias = bias + (per_step.sum((2, 3)) * (_MIDDLE - mean * _TOP)).sum(1)
+        self.conv = ByteConv(per_step, bias, padding=0, zero_point=_MIDDLE)
+        self.around = nn.Buffer((mean * _TOP).round().to(torch.uint8).view(1, 3, 1, 1))
+
+    @torch.jit.export
+    def prepare(self, dtype: torch.dtype) -> None:
+        self.conv.prepare(dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        framed = self.around.expand(batch, channels, height + 2, width + 2)
+        framed = framed.contiguous(memory_format=torch.channels_last)
+        framed[:, :, 1:-1, 1:-1] = x
+        y: Tensor = self.conv(framed)
+        return y
+
+
+class ByteSteps(Steps):
+    """On uint8 maps."""
+
+    def pool(self, x: Tensor) -> Tensor:
+        # torch pools no plain uint8; the last row or column of an odd side stands alone
+        rows = torch.maximum(x[:, :, 0 : x.shape[2] // 2 * 2 : 2], x[:, :, 1::2])
+        if x.shape[2] % 2:
+            rows = torch.cat((rows, x[:, :, -1:]), 2)
+        y = torch.maximum(rows[..., 0 : x.shape[3] // 2 * 2 : 2], rows[..., 1::2])
+        return torch.cat((y, rows[..., -1:]), 3) if x.shape[3] % 2 else y
+
+    def join(self, deep: Tensor, skip: Tensor) -> Tensor:
+        batch, channels, height, width = skip.shape
+        both = torch.empty(
+            [batch, deep.shape[1] + channels, height, width],
+            dtype=torch.uint8,
+            memory_format=torch.channels_last,
+        )
+        # truncation after adding a half rounds; uint8 maps are upsampled many times slower, and
+        # float to uint8 goes through int16 because torch has no fast way of its own
+        large = upsample_like(deep.float() + 0.5, skip).to(torch.int16)
+        both[:, : deep.shape[1]] = large
+        both[:, deep.shape[1] :] = skip
+        return both
+
+    def add(self, x: Tensor, entry: Tensor) -> Tensor:
+        # a sum beyond 255 has to stay there instead of starting again from 0
+        return torch.minimum(x, entry.bitwise_not()).add_(entry)
+
+
+def int8_network(network: U2Net, ranges: Ranges) -> FusedU2Net:
+    """`network`, in eval mode, in int8; its input is uint8 photos whose brightest value is 255."""
+    units = channel_units(network, ranges)
+    layers: dict[str, nn.Module] = {}
+    for name, layer in convolutions(network):
+        weight, bias = folded(layer)
+        inputs, outputs = units[name]
+        weight, bias = weight / outputs.view(-1, 1, 1, 1), bias / outputs
+        if name == "encoder.0.entry":
+            layers[name] = PhotoConv(weight, bias)
+        else:
+            layers[name] = ByteConv(weight * inputs.view(1, -1, 1, 1), bias, dilation_of(layer))
+    for name, (weight, bias) in side_outputs(network).items():
+        inputs, _ = units[name]
+        layers[name] = ByteConv(weight * inputs.view(1, -1, 1, 1), bias, relu=False)
+    return FusedU2Net(network, layers, ByteSteps())
+
+
+def channel_units(network: U2Net, ranges: Ranges) -> dict[str, tuple[Tensor, Tensor]]:
+    """Layer -> what one step of uint8 is worth in each channel that it reads and that it writes."""
+    unit = {name: _unit(top) for name, top in ranges.items()}
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    written = torch.ones(3)
+    skips: list[Tensor] = []
+    for i, block in enumerate(rsus(network.encoder)):
+        found.update(_block_units(f"encoder.{i}", block, written, unit))
+        written = unit[f"encoder.{i}"]
+        skips.append(written)
+    features = [skips.pop()]
+    for i, block in enumerate(rsus(network.decoder)):
+        found.update(_block_units(f"decoder.{i}", block, torch.cat((written, skips.pop())), unit))
+        written = unit[f"decoder.{i}"]
+        features.append(written)
+    found.update((f"sides.{i}", (u, torch.ones(1))) for i, u in enumerate(reversed(features)))
+    return found
+
+
+def _block_units(name: str, block: Rsu, read: Tensor, unit: Ranges) -> Iterator[tuple[str, tuple[Tensor, Tensor]]]:
+    """Both terms of the residual sum, and the sum itself, are in the units of the sum."""
+    written = unit[name]
+    yield f"{name}.entry", (read, written)
+    skips: list[Tensor] = []
+    for i in range(len(block.down)):
+        read, written = written, unit[f"{name}.down.{i}"]
+        yield f"{name}.down.{i}", (read, written)
+        skips.append(written)
+    read, written = written, unit[f"{name}.bottom"]
+    yield f"{name}.bottom", (read, written)
+    last = len(block.up) - 1
+    for i in range(len(block.up)):
+        read, written = torch.cat((written, skips.pop())), unit[name if i == last else f"{name}.up.{i}"]
+        yield f"{name}.up.{i}", (read, written)
+
+
+def _unit(top: Tensor) -> Tensor:
+    # a channel that hardly fires must not blow up the weights that write it
+    return top.clamp(min=float(top.max()) * _QUIETEST).clamp(min=1e-6) / _TOP
