@@ -110,7 +110,7 @@ def _blurred(image: _Image, sigma: float) -> _Image:
     height, width = image.shape[:2]
     reduction = max(1.0, sigma / 4)
     soft = cv2.GaussianBlur(_reduced(image, reduction), (0, 0), sigma / reduction)
-    return cv2.resize(soft, (width, height))
+    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def _reduced(image: _Image, reduction: float) -> _Image:
