@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (WeightsError, ExportError, ArchiveError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     # After the build: a first fetch from the hub writes weights.lock, which is one of the inputs.
     inputs = inputs_digest(options.weights, options.precision)
     write_record(options.output, Record(inputs, sha256_of(options.output), source))

@@ -89,7 +89,7 @@ def _ensure_archive(options: argparse.Namespace) -> None:
     record = read_record(ARCHIVE)
     if record is None or record.inputs != inputs_digest(weights, options.precision):
         command = [str(PYTHON), "-m", "scripts.build_archive", "--weights", weights, "--precision", options.precision]
-        if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode:
+        if _run_politely(command):
             raise SetupError("The archive could not be built; the line above says why.")
         record = read_record(ARCHIVE)
     elif record.archive != sha256_of(ARCHIVE):
@@ -97,6 +97,17 @@ def _ensure_archive(options: argparse.Namespace) -> None:
         raise SetupError(f"The archive is damaged: it is not what was built. To build it anew:  rm {name}")
     if weights == "auto" and record and record.weights == "lite":
         say(guide.LITE_NOTICE)
+
+
+def _run_politely(command: Sequence[str]) -> int:
+    """Exit status; an interrupt is passed on once, so that the command can clean up."""
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
 
 
 def _weights_argument(text: str) -> str:

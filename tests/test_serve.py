@@ -1,5 +1,6 @@
 """scripts/serve.sh: how it divides a machine, sets TorchServe up, starts and stops it."""
 
+import io
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
+import numpy as np
 import pytest
 import requests
 from PIL import Image
@@ -23,7 +26,8 @@ from scripts.serving.paths import ROOT
 from scripts.serving.server import Run, check_ports
 from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
 from scripts.serving.state import group_members, read_state
-from tests.serving import Server, free_ports, serving
+from tests.serving import Server, Stubs, free_ports, serving
+from tests.ways import WAYS, Ways
 
 CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.properties")
 
@@ -263,6 +267,21 @@ def test_damaged_archive_is_named(serve: list[str], checkout: Path) -> None:
     assert started.stderr.strip().startswith("The archive is damaged")
 
 
+def test_end_of_the_command_while_it_builds_leaves_nothing_half_made(serve: list[str], checkout: Path) -> None:
+    store = checkout / "build" / "model-store"
+    before = {path.name: path.read_bytes() for path in store.iterdir()}
+    process = subprocess.Popen(
+        [*serve, "--precision", "fp32"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout
+    assert any(line.startswith("Building") for line in process.stdout)
+    time.sleep(1)  # well inside the export
+    process.terminate()
+    process.communicate()
+    assert process.returncode == 130
+    assert {path.name: path.read_bytes() for path in store.iterdir()} == before
+
+
 def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path) -> None:
     broken = tmp_path / "portrait.mar"
     with zipfile.ZipFile(archive) as good, zipfile.ZipFile(broken, "w") as bad:
@@ -294,3 +313,26 @@ def test_models_cannot_be_registered(server: Server) -> None:
     assert [
         model["modelName"] for model in requests.get(f"{server.management}/models", timeout=20).json()["models"]
     ] == ["portrait"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_photo_of_nearly_20_megabytes_passes_every_way(server: Server, stubs: Stubs, way: str) -> None:
+    photo = noise(2560, 2560)
+    assert 19_000_000 < len(photo) < 20_000_000
+    reply = getattr(Ways(server, stubs), way)(photo, size="64")
+    assert reply.status in (200, grpc.StatusCode.OK)
+
+
+def test_largest_picture_passes(server: Server, stubs: Stubs) -> None:
+    options = {"style": "composite", "alpha": "1", "sigma": "0", "size": "4096", "background": "transparent"}
+    reply = Ways(server, stubs).raw(noise(2560, 2560), **options)
+    assert reply.status == 200
+    assert len(reply.body) > 20_000_000
+
+
+def noise(width: int, height: int) -> bytes:
+    """A PNG that does not compress."""
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG", compress_level=0)
+    return written.getvalue()

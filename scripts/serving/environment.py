@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,8 +141,32 @@ def _succeeds(command: Sequence[str], environment: dict[str, str] | None = None)
     with LOG.open("a") as log:
         log.write(f"$ {' '.join(command)}\n")
         log.flush()
-        done = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
-        return done.returncode == 0
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+        try:
+            return _wait(process) == 0
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """Exit status. On a terminal the seconds are counted: a download may take minutes."""
+    started = time.monotonic()
+    while True:
+        try:
+            status = process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            _show(f"  {time.monotonic() - started:.0f} s")
+        else:
+            _show("")
+            return status
+
+
+def _show(text: str) -> None:
+    """Replace the terminal's last line; nothing elsewhere."""
+    if sys.stdout.isatty():
+        print(f"\r\033[K{text}", end="", flush=True)
 
 
 def say(text: str) -> None:
