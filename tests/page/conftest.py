@@ -1,0 +1,71 @@
+"""The page in front of the session's TorchServe, and a Chromium to look at it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from scripts.serving.page import start_page
+from scripts.serving.server import stop
+from scripts.serving.settings import HOST
+from tests.serving import Server, free_ports
+from tests.visitor import Visitor, launch, write_photo
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium to look at the page with:  sudo apt-get install -y chromium")
+    with sync_playwright() as playwright:
+        browser = launch(playwright, CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def start(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Start a page in front of a server; its address."""
+    started = []
+
+    def start_one(server: str) -> str:
+        folder, port = tmp_path_factory.mktemp("page"), free_ports().rest
+        started.append((folder, start_page(folder, port, server, tied=True)))
+        return f"http://{HOST}:{port}"
+
+    yield start_one
+    for folder, process in started:
+        stop(folder)
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def address(start: Callable[[str], str], server: Server) -> str:
+    """Where the page is that draws by the session's server."""
+    return start(server.rest)
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visitor]]:
+    """Open the page; afterwards nothing was fetched from elsewhere and the browser found no fault."""
+    visitors = []
+
+    def open_page(address: str = address, **window: Any) -> Visitor:
+        visitors.append(Visitor(browser, address, **window))
+        return visitors[-1]
+
+    yield open_page
+    for visitor in visitors:
+        visitor.context.close()
+        assert (visitor.elsewhere, visitor.faults) == ([], [])
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo of the astronaut, small and upright."""
+    return write_photo(tmp_path / "eileen.jpg", (200, 256))

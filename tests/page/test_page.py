@@ -1,0 +1,102 @@
+"""The page in Chromium, in front of a real TorchServe: what a visitor sees and takes away."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.serving import Server
+from tests.visitor import Visitor, write_photo
+
+STYLES = {"draw": "Lines", "sketch": "Pencil", "composite": "Composite"}
+
+
+def drawn_by(server: Server, photo: Path, **options: str) -> bytes:
+    """What the server itself answers."""
+    headers = {f"Portrait-{name}": value for name, value in options.items()}
+    headers["Content-Type"] = "application/octet-stream"
+    answer = requests.post(server.predictions, photo.read_bytes(), headers=headers, timeout=60)
+    answer.raise_for_status()
+    return answer.content
+
+
+def test_first_there_is_an_example(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    visitor.see("astronaut")
+    visitor.read("An example.")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_from_upload_to_download(
+    visit: Callable[..., Visitor], server: Server, photo: Path, style: str
+) -> None:
+    visitor = visit()
+    visitor.bring(photo)
+    visitor.see("eileen")
+    visitor.choose("Style", STYLES[style])
+    visitor.see("eileen", STYLES[style])
+    assert visitor.download() == ("eileen-portrait.png", drawn_by(server, photo, style=style))
+
+
+def test_options_reach_the_server(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
+    visitor = visit()
+    visitor.bring(photo)
+    visitor.choose("Style", "Composite")
+    visitor.see("eileen", "Composite")
+    visitor.page.get_by_role("slider", name="Share of the photo").press("ArrowLeft")
+    visitor.page.get_by_role("slider", name="Softness of the photo").press("Home")
+    visitor.page.get_by_text("More options").click()
+    visitor.choose("File", "WebP")
+    visitor.choose("Paper", "None")
+    visitor.page.get_by_role("combobox", name="Long side").click()
+    visitor.page.get_by_role("option", name="512 pixels").click()
+    visitor.see("eileen", "Composite")
+    expected = {"style": "composite", "alpha": "0.45", "sigma": "0", "size": "512"}
+    expected |= {"format": "webp", "background": "transparent"}
+    assert visitor.download() == ("eileen-portrait.webp", drawn_by(server, photo, **expected))
+
+
+def test_frames(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
+    visitor = visit()
+    visitor.bring(photo)
+    visitor.see("eileen")
+    visitor.page.get_by_text("More options").click()
+    visitor.choose("Frame", "Square")
+    visitor.rest()
+    assert visitor.download()[1] == drawn_by(server, photo, frame="stretch")
+    visitor.choose("Frame", "Face")
+    visitor.rest()
+    assert visitor.download()[1] == drawn_by(server, photo, frame="face")
+
+
+def test_transparent_paper_is_not_offered_for_jpeg(visit: Callable[..., Visitor], photo: Path) -> None:
+    visitor = visit()
+    visitor.page.get_by_text("More options").click()
+    visitor.choose("Paper", "None")
+    visitor.see("astronaut")
+    visitor.choose("File", "JPEG")
+    visitor.see("astronaut")
+    assert visitor.page.get_by_role("radiogroup", name="Paper").get_by_role("radio").all_inner_texts() == [
+        "White",
+        "Colour",
+    ]
+    assert visitor.download()[1].startswith(b"\xff\xd8")
+
+
+def test_several_photos_come_in_one_archive(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
+    other = write_photo(photo.with_name("collins.png"), (256, 160))
+    visitor = visit()
+    visitor.bring(photo, other)
+    visitor.see("eileen")
+    visitor.see("collins")
+    name, data = visitor.download("Download all")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        found = {entry[3:]: archive.read(entry) for entry in archive.namelist()}
+    assert name == "portraits.zip"
+    assert found == {
+        "eileen-portrait.png": drawn_by(server, photo),
+        "collins-portrait.png": drawn_by(server, other),
+    }

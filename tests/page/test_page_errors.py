@@ -1,0 +1,74 @@
+"""What a visitor is told when something goes wrong, and that the rest goes on."""
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from PIL import Image
+
+from scripts.serving.settings import HOST
+from tests.serving import Server, free_ports
+from tests.visitor import Visitor
+
+TOO_MANY_PIXELS = (10_000, 5_001)
+
+
+def test_what_is_no_photo_is_told_and_its_neighbour_drawn(visit: Callable[..., Visitor], photo: Path) -> None:
+    letter = photo.with_name("letter.jpg")
+    letter.write_text("Dear Eileen")
+    visitor = visit()
+    visitor.bring(letter, photo)
+    visitor.see("eileen")
+    message = visitor.page.get_by_role("alert").filter(has_text="letter")
+    assert "JPEG, PNG, WebP" in message.inner_text()
+    assert visitor.page.get_by_role("button", name="Download", exact=True).count() == 1
+
+
+def test_a_file_that_is_too_large_is_told_before_it_is_sent(visit: Callable[..., Visitor], photo: Path) -> None:
+    large = photo.with_name("large.jpg")
+    large.write_bytes(photo.read_bytes() + bytes(20 * 2**20))
+    visitor = visit()
+    visitor.bring(large, photo)
+    visitor.see("eileen")
+    message = visitor.page.get_by_text("File must be 20.0MB or smaller.")
+    assert message.bounding_box() is not None
+    assert visitor.page.get_by_role("slider", name="large").count() == 0
+
+
+def test_too_many_pixels_are_told(visit: Callable[..., Visitor], photo: Path) -> None:
+    wide = photo.with_name("wide.png")
+    Image.new("1", TOO_MANY_PIXELS).save(wide)
+    visitor = visit()
+    visitor.bring(wide)
+    assert "megapixels" in visitor.page.get_by_role("alert").filter(has_text="wide").inner_text()
+
+
+def test_a_server_that_is_away_is_told_and_tried_again(
+    visit: Callable[..., Visitor], start: Callable[[str], str], server: Server
+) -> None:
+    port = free_ports().rest
+    visitor = visit(start(f"http://{HOST}:{port}"))
+    message = visitor.page.get_by_role("alert").filter(has_text="does not answer")
+    assert "bash scripts/serve.sh" in message.inner_text()
+    forward(port, urlsplit(server.rest).port or 0)
+    visitor.page.get_by_role("button", name="Try again").click()
+    visitor.see("astronaut")
+    assert message.count() == 0
+
+
+def forward(port: int, target: int) -> None:
+    """Let `port` lead to `target` from now on, one connection after the other."""
+    listener = socket.create_server((HOST, port))
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        while data := source.recv(65536):
+            sink.sendall(data)
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as client, socket.create_connection((HOST, target)) as server:
+            threading.Thread(target=pump, args=(client, server), daemon=True).start()
+            pump(server, client)
+
+    threading.Thread(target=serve, daemon=True).start()

@@ -1,0 +1,87 @@
+"""Somebody at the page, with a real Chromium."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, Playwright
+
+from web.photos import SAMPLE
+
+PATIENCE_MS = 90_000
+# Nothing that calls home; a camera that shows a test picture.
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+def launch(playwright: Playwright, chromium: str) -> Browser:
+    """Start Chromium."""
+    return playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+
+
+class Visitor:
+    """What one person does and sees, in a window of their own.
+
+    `elsewhere` holds the addresses that the page fetched from other machines, `faults` what the browser complained of.
+    """
+
+    def __init__(self, browser: Browser, address: str, **window: Any) -> None:
+        self.elsewhere: list[str] = []
+        self.faults: list[str] = []
+        self.context = browser.new_context(**window)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.page: Page = self.context.new_page()
+        self.page.on("request", lambda request: self._note(request.url, address))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.goto(address)
+
+    def _note(self, url: str, address: str) -> None:
+        if not url.startswith((address, address.replace("http:", "ws:"), "data:", "blob:")):
+            self.elsewhere.append(url)
+
+    def bring(self, *photos: Path) -> None:
+        """Choose files."""
+        self.page.locator("input[type=file]").first.set_input_files(photos)
+
+    def choose(self, control: str, value: str) -> None:
+        """Choose a value of a control such as Style."""
+        self.page.get_by_role("radiogroup", name=control).get_by_text(value, exact=True).click()
+
+    def see(self, name: str, style: str = "Lines") -> Locator:
+        """Wait for the portrait of a photo in a style and for the page to be at rest; the slider over it."""
+        self.page.get_by_text(f"{name} is drawn: {style}", exact=True).wait_for(state="attached")
+        self.rest()
+        return self.page.get_by_role("slider", name=f"Compare photo and portrait of {name}")
+
+    def rest(self) -> None:
+        """Wait until the page has nothing left to do."""
+        # A click reaches the server a moment later than it is made.
+        self.page.wait_for_timeout(250)
+        self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+    def download(self, button: str = "Download") -> tuple[str, bytes]:
+        """Press the button; name and content of the file that arrives."""
+        with self.page.expect_download() as event:
+            self.page.get_by_role("button", name=button, exact=True).click()
+        return event.value.suggested_filename, Path(event.value.path()).read_bytes()
+
+    def read(self, text: str) -> None:
+        """Wait for a message."""
+        self.page.get_by_text(text).first.wait_for()
+
+
+def write_photo(path: Path, size: tuple[int, int]) -> Path:
+    """The astronaut at another size."""
+    with Image.open(SAMPLE) as image:
+        image.resize(size).save(path, quality=90)
+    return path
