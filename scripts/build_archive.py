@@ -10,10 +10,8 @@ from model.export import ExportError
 from model.weights import Weights
 from scripts.fetch_weights import add_hub_options, resolve_from
 from scripts.serving.archive import VERSION, ArchiveError, build
-from scripts.serving.inputs import Record, inputs_digest, sha256_of, write_record
+from scripts.serving.inputs import PRECISIONS, Record, inputs_digest, sha256_of, write_record
 from scripts.serving.paths import ARCHIVE
-
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

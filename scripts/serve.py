@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.serving import environment, guide
 from scripts.serving.environment import say
 from scripts.serving.errors import SetupError
-from scripts.serving.inputs import inputs_digest, read_record, sha256_of
+from scripts.serving.inputs import PRECISIONS, inputs_digest, read_record, sha256_of
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, usable_cores
 from scripts.serving.paths import ARCHIVE, PYTHON, ROOT
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bash scripts/serve.sh", description="Set everything up and serve portraits.")
     add = parser.add_argument
     add("--weights", default="auto", help="auto (default: the hub's, else the embedded lite ones), hub, lite or a file")
-    add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="what the network computes in")
+    add("--precision", default="auto", choices=PRECISIONS, help="what the network computes in")
     add("--workers", type=int, help="processes that draw; default: 1, or cores by --threads")
     add("--threads", type=int, help="threads of each worker; default: cores by workers")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
