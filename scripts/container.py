@@ -23,6 +23,8 @@ from scripts.serving.settings import Ports
 
 # Settings, keys and logs; the image makes it writable.
 FOLDER = Path("/var/lib/portrait")
+# Ten years. Keys are made anew at every start, and the health check needs its own for as long as the container runs.
+KEY_MINUTES = "5256000"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _become_java(run: Run, host: str) -> NoReturn:
     (run.folder / "logs").mkdir(exist_ok=True)
     (run.folder / "key_file.json").unlink(missing_ok=True)  # of a run before this one
-    settings = write_settings(run, _opened(host, run.ports))
+    settings = write_settings(run, {**opened(host, run.ports), "token_expiration_min": KEY_MINUTES})
     temporary = _fresh_folder()
     command = java_command(run, temporary, settings["vmargs"])
     print(shlex.join(command), flush=True)
@@ -70,7 +72,7 @@ def _run(options: argparse.Namespace) -> Run:
     return Run(Ports.at(options.port_offset), arrangement, not options.no_tokens, ARCHIVE, java, FOLDER)
 
 
-def _opened(host: str, ports: Ports) -> dict[str, str]:
+def opened(host: str, ports: Ports) -> dict[str, str]:
     """The doors for clients and Prometheus, on `host`.
 
     Management is never opened: whoever reaches it can stop the service.

@@ -1,0 +1,189 @@
+"""What deploy/ and the Dockerfile say agrees with each other, with the settings and with Kubernetes' schemas."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from scripts import container, container_ready
+from scripts.serving.inputs import sha256_of
+from scripts.serving.paths import ROOT
+from scripts.serving.settings import Ports, read_properties
+from tests.serving import Server
+
+DEPLOY = ROOT / "deploy"
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+NGINX = "\n".join(path.read_text() for path in sorted((DEPLOY / "nginx").glob("*.conf")))
+KUBERNETES = "1.33"
+STOP_SECONDS = 20  # the image's, tested by scripts/test_image.sh
+
+
+def documents() -> list[dict[str, Any]]:
+    paths = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    return [document for path in paths for document in yaml.safe_load_all(path.read_text())]
+
+
+def manifest(kind: str, name: str = "portrait") -> dict[str, Any]:
+    return next(d for d in documents() if (d["kind"], d["metadata"]["name"]) == (kind, name))
+
+
+def pod() -> dict[str, Any]:
+    spec: dict[str, Any] = manifest("Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def container_named(name: str) -> dict[str, Any]:
+    return next(found for found in pod()["containers"] if found["name"] == name)
+
+
+def instruction(name: str) -> str:
+    """The last instruction of that name in the Dockerfile, on one line."""
+    lines = DOCKERFILE.replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.startswith(f"{name} ")][-1]
+
+
+def bytes_of(quantity: str) -> int:
+    """4Gi -> 4294967296."""
+    number, unit = re.fullmatch(r"(\d+)([MG]i)", quantity).groups()  # type: ignore[union-attr]
+    return int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda d: f"{d['kind']}-{d['metadata']['name']}")
+def test_a_manifest_fits_the_schema_of_kubernetes(document: dict[str, Any]) -> None:
+    kubernetes_validate.validate(document, KUBERNETES, strict=True)
+
+
+def test_a_misspelt_field_does_not_fit() -> None:
+    document = manifest("Deployment")
+    document["spec"]["replica"] = 2
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+
+
+def test_the_kustomization_lists_every_file() -> None:
+    listed = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())
+    manifests = {f"kubernetes/{path.name}" for path in (DEPLOY / "kubernetes").glob("*.yaml")}
+    nginx = {f"nginx/{path.name}" for path in (DEPLOY / "nginx").glob("*.conf")}
+    assert set(listed["resources"]) == manifests
+    assert set(listed["configMapGenerator"][0]["files"]) == nginx
+
+
+def test_probes_ask_what_the_image_asks() -> None:
+    command = json.loads(instruction("HEALTHCHECK").partition("CMD ")[2])
+    portrait = container_named("portrait")
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert portrait[probe]["exec"]["command"] == command
+        assert portrait[probe]["timeoutSeconds"] > container_ready.TIMEOUT_SECONDS
+
+
+def test_a_slow_start_is_waited_for() -> None:
+    probe = container_named("portrait")["startupProbe"]
+    startup = yaml.safe_load((ROOT / "handler" / "model-config.yaml").read_text())["startupTimeout"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] > startup
+    assert int(re.findall(r"start-period=(\d+)s", DOCKERFILE)[0]) >= startup
+
+
+def test_the_pod_has_time_to_end() -> None:
+    portrait, nginx = container_named("portrait"), container_named("nginx")
+    first = int(portrait["lifecycle"]["preStop"]["exec"]["command"][1])
+    hook = nginx["lifecycle"]["preStop"]["exec"]["command"][-1]
+    assert first >= sum(map(int, re.findall(r"sleep (\d+)", hook)))
+    assert pod()["terminationGracePeriodSeconds"] >= first + STOP_SECONDS
+
+
+@pytest.mark.parametrize("name", ["portrait", "nginx"])
+def test_a_container_is_locked_down(name: str) -> None:
+    security = container_named(name)["securityContext"]
+    assert security["readOnlyRootFilesystem"]
+    assert not security["allowPrivilegeEscalation"]
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert instruction("USER") == f"USER {security['runAsUser']}:{security['runAsGroup']}"
+    assert pod()["securityContext"]["runAsNonRoot"]
+    assert pod()["securityContext"]["fsGroup"] == security["runAsGroup"]
+
+
+def test_what_the_image_writes_is_mounted() -> None:
+    volumes = {volume["name"]: volume for volume in pod()["volumes"]}
+    mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container_named("portrait")["volumeMounts"]}
+    assert set(mounts) == set(json.loads(instruction("VOLUME").removeprefix("VOLUME ")))
+    assert all("emptyDir" in volume for volume in mounts.values())
+
+
+def test_memory_holds_java_and_a_worker() -> None:
+    resources = container_named("portrait")["resources"]
+    vmargs = read_properties(ROOT / "config.properties")["vmargs"]
+    heap = int(re.findall(r"-Xmx(\d+)m", vmargs)[0]) * 2**20
+    assert bytes_of(resources["limits"]["memory"]) >= heap + 2 * 2**30
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+
+def test_nginx_listens_where_services_send() -> None:
+    listening = set(re.findall(r"^\s*listen (\d+)", NGINX, flags=re.MULTILINE))
+    ports = {port["name"]: str(port["containerPort"]) for port in container_named("nginx")["ports"]}
+    assert listening == set(ports.values())
+    services = [document for document in documents() if document["kind"] == "Service"]
+    targets = [port["targetPort"] for service in services for port in service["spec"]["ports"]]
+    assert sorted(targets) == sorted(ports)
+
+
+def test_nginx_sends_where_torchserve_listens() -> None:
+    upstreams = set(re.findall(r"server 127\.0\.0\.1:(\d+);", NGINX))
+    assert upstreams == {str(port) for port in (Ports.rest, Ports.grpc, Ports.metrics)}
+    assert not upstreams & {str(Ports.management), str(Ports.grpc_management)}
+
+
+def test_nginx_and_torchserve_agree_on_limits() -> None:
+    settings = read_properties(ROOT / "config.properties")
+    assert re.findall(r"client_max_body_size (\d+);", NGINX) == [settings["max_request_size"]]
+    for seconds in re.findall(r"(?:proxy|grpc)_read_timeout (\d+)s;", NGINX):
+        assert int(seconds) > int(settings["default_response_timeout"])
+
+
+def test_the_pod_asks_for_keys_where_torchserve_does_not() -> None:
+    assert container_named("portrait")["args"] == ["--host", "127.0.0.1", "--no-tokens"]
+    keys = next(volume for volume in pod()["volumes"] if volume["name"] == "keys")
+    assert not keys["secret"].get("optional", False)
+
+
+def test_management_is_never_opened() -> None:
+    opened = container.opened("0.0.0.0", Ports())
+    assert opened["inference_address"] == "http://0.0.0.0:8080"
+    assert not any("management" in name for name in opened)
+
+
+def test_an_archive_that_was_changed_is_refused(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = tmp_path / "portrait.mar"
+    changed.write_bytes(archive.read_bytes() + b"\0")
+    record = {"inputs": "", "archive": sha256_of(archive), "weights": "lite"}
+    changed.with_suffix(".json").write_text(json.dumps(record))
+    monkeypatch.setattr(container, "ARCHIVE", changed)
+    assert container.main([]) == 1
+    assert "not the archive" in capsys.readouterr().err
+
+
+def test_the_health_check_tells_a_ready_server_from_none(server: Server, tmp_path: Path) -> None:
+    assert container_ready.main([str(server.run.folder)]) == 0
+    assert container_ready.main([str(tmp_path)]) == 1
+
+
+@pytest.fixture
+def context() -> Iterator[set[str]]:
+    """What .dockerignore lets through, at the top."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    yield {line[1:].rstrip("/") for line in lines if line.startswith("!")}
+
+
+def test_what_the_dockerfile_copies_is_in_the_context(context: set[str]) -> None:
+    copies = [line.split()[1:-1] for line in DOCKERFILE.replace("\\\n", " ").splitlines() if line.startswith("COPY ")]
+    sources = [source for copy in copies if not copy[0].startswith("--from") for source in copy]
+    assert sources
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert source == "." or source.split("/")[0] in context, source
