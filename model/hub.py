@@ -106,9 +106,7 @@ def _download(wanted: HubFile, watch: Watch) -> Path:
 
     # its 10 MB would make a slow line look dead, and a resumed download repeat them
     constants.DOWNLOAD_CHUNK_SIZE = 1 << 16
-    path = huggingface_hub.hf_hub_download(
-        wanted.repository, wanted.file, revision=wanted.revision, tqdm_class=Bar
-    )
+    path = huggingface_hub.hf_hub_download(wanted.repository, wanted.file, revision=wanted.revision, tqdm_class=Bar)
     return Path(path)
 
 
@@ -142,6 +140,4 @@ def _obey(pin: Pin | None, found: Pin) -> None:
         for (field, value), locked in zip(asdict(found).items(), asdict(pin).values(), strict=True)
         if value != locked
     ]
-    raise WeightsError(
-        f"weights.lock: the hub has {', '.join(other)}; --update-lock accepts that, if you trust it"
-    )
+    raise WeightsError(f"weights.lock: the hub has {', '.join(other)}; --update-lock accepts that, if you trust it")

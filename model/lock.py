@@ -28,8 +28,7 @@ def read_lock(path: Path) -> Pin | None:
         return None
     except (ValueError, TypeError) as error:
         raise WeightsError(
-            f"{path.name}: damaged ({error}); restore it from version control, "
-            "or write it anew with --update-lock"
+            f"{path.name}: damaged ({error}); restore it from version control, or write it anew with --update-lock"
         ) from error
 
 

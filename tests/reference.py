@@ -11,9 +11,7 @@ from torch import Tensor
 
 FOLDER = Path(__file__).parents[2] / "shared" / "reference"
 
-needs_reference = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason=f"no {FOLDER.name} files beside the checkout"
-)
+needs_reference = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no {FOLDER.name} files beside the checkout")
 
 
 def layout(size: str) -> dict[str, list[int]]:

@@ -44,9 +44,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub
 def use(monkeypatch: pytest.MonkeyPatch, url: str, tmp_path: Path) -> None:
     """What HF_ENDPOINT and HF_HUB_CACHE do, which the client reads only while it is imported."""
     monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
 
@@ -93,9 +91,7 @@ def test_what_is_locked_and_cached_needs_no_hub(hub: LoopbackHub, lock: Path) ->
     assert hub.asked == []
 
 
-def test_a_locked_hub_that_moved_on_still_gives_the_locked_commit(
-    hub: LoopbackHub, lock: Path, tmp_path: Path
-) -> None:
+def test_a_locked_hub_that_moved_on_still_gives_the_locked_commit(hub: LoopbackHub, lock: Path, tmp_path: Path) -> None:
     got(lock)
     hub.asked.clear()
     for path in leftovers(tmp_path):
@@ -139,9 +135,7 @@ def test_a_damaged_lock_is_refused(hub: LoopbackHub, lock: Path, text: str) -> N
     assert hub.asked == []
 
 
-def test_a_file_with_another_hash_than_stated_is_deleted(
-    hub: LoopbackHub, lock: Path, tmp_path: Path
-) -> None:
+def test_a_file_with_another_hash_than_stated_is_deleted(hub: LoopbackHub, lock: Path, tmp_path: Path) -> None:
     hub.states = "f" * 64
     message = refused(lock)
     assert SHA256 in message

@@ -39,9 +39,7 @@ def refused(source: dict[str, Tensor] | Path) -> str:
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_draws_what_was_saved(
-    network: U2Net, tensors: dict[str, Tensor], tmp_path: Path, suffix: str
-) -> None:
+def test_a_file_draws_what_was_saved(network: U2Net, tensors: dict[str, Tensor], tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"weights{suffix}"
     if suffix == ".pth":
         torch.save(tensors, path)
