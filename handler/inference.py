@@ -16,7 +16,8 @@ import torch
 from handler.styles import LineMap, Photo
 
 _INFO_FILE = "portrait.json"
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# int8: the type of the few maps that are not
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -86,32 +87,31 @@ def load(path: Path, device: str = "cpu", precision: str = "auto", threads: int 
         module = torch.jit.load(path, map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call]
     info = ModuleInfo(**json.loads(extra[_INFO_FILE]))
     settled = settle(precision, info.precision, device)
-    module.prepare(_TYPES[fastest(device) if settled == "int8" else settled])
+    module.prepare(_TYPES[settled])
     return LineDrawer(module, info, settled)
 
 
 def settle(asked: str, exported: str, device: str) -> str:
     """The precision to compute in. Raises `ValueError` when `asked` cannot be had."""
-    offered = ("int8",) if exported == "int8" else floating(device)
-    if exported == "int8" and device != "cpu":
-        raise ValueError(f"precision: an int8 archive runs on a CPU, not on {device}; build it anew")
+    offered = integer(device) if exported == "int8" else floating(device)
+    if not offered:
+        raise ValueError("precision: this archive is int8, which only CPUs with VNNI compute in; build one for fp32")
     if asked == "auto":
         return offered[-1]
     if asked not in offered:
-        raise ValueError(
-            f"precision: {asked} is none of {', '.join(offered)}, which this {exported} archive has on this {device}"
-        )
+        raise ValueError(f"precision: must be auto or one of {', '.join(offered)} here, got {asked}")
     return asked
 
 
-def fastest(device: str) -> str:
-    """The floating precision that is fastest on `device`, among those it has in hardware."""
-    return floating(device)[-1]
-
-
 def floating(device: str) -> tuple[str, ...]:
-    """Floating precisions that `device` computes in, never emulated, the fastest last."""
+    """What a float module computes in on `device`, never emulated, the fastest last."""
     if device != "cpu":
         return ("fp32", "fp16")
     has = torch.cpu.get_capabilities()
     return ("fp32", "bf16") if has.get("avx512_bf16") or has.get("amx_bf16") else ("fp32",)
+
+
+def integer(device: str) -> tuple[str, ...]:
+    """What an int8 module computes in on `device`: int8, or nothing."""
+    has = torch.cpu.get_capabilities() if device == "cpu" else {}
+    return ("int8",) if has.get("avx512_vnni") or has.get("avx_vnni") else ()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,11 +13,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from model.drawing import Drawing, FusedDrawing
+from model.drawing import ByteDrawing, Drawing, FusedDrawing
 from model.fused import float_network
+from model.int8 import int8_network
 from model.loading import load_network
+from model.quantize import QuantizationError, judge, pass_gate, ranges_and_gate
 from model.u2net import ARCHITECTURES, U2Net
 from model.weights import Weights
+
+logger = logging.getLogger(__name__)
 
 INFO_FILE = "portrait.json"
 TOLERANCE = 1e-3
@@ -34,27 +39,68 @@ class ModuleInfo:
     weights: str  # name of the weights, as answers give it
     sha256: str  # of the weights' file, 64 hex digits
     network: str  # u2net or u2netp
-    precision: str  # float: fp32, bf16 or fp16, settled where it is loaded; or int8
+    precision: str  # float (fp32, bf16 or fp16, settled where it is loaded) or int8
     torch: str  # the version that wrote it
 
+    @classmethod
+    def of(cls, network: U2Net, weights: Weights, precision: str) -> "ModuleInfo":
+        """What is exported from `network`, which `weights` became."""
+        return cls(weights.name, weights.sha256, size_of(network), precision, str(torch.__version__))
 
-def export(weights: Weights, path: Path) -> ModuleInfo:
+
+def export(weights: Weights, path: Path, precision: str = "fp32", calibration: Path | None = None) -> ModuleInfo:
     """Write the network of `weights` to `path` as a module that turns photos into line maps.
 
     The module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once
     its `prepare` has been called with the floating type to compute in. Its bytes depend on the
-    weights alone. Raises `WeightsError`, or `ExportError` when what was read back draws something
-    else than the network; `path` is then untouched.
+    arguments alone. `precision`: `fp32` and `bf16` give the same module, settled where it is
+    loaded; `int8` another, from the photos in `calibration` or the ranges shipped with the
+    embedded weights; `auto` is int8 where this CPU has instructions for it and the drawings pass
+    the gate, else float, and logs why. Raises `WeightsError`, `QuantizationError`, or
+    `ExportError` when what was read back draws something else than the network; `path` is then
+    untouched.
     """
     network = load_network(weights.path)
-    info = ModuleInfo(weights.name, weights.sha256, size_of(network), "float", str(torch.__version__))
-    drawing = FusedDrawing(float_network(network)).eval()
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        written = Path(folder) / path.name
-        written.write_bytes(script(drawing, info))
+    if precision == "auto" and not has_int8():
+        precision = "fp32"
+    if precision in ("auto", "int8"):
+        try:
+            return _export_int8(network, weights, path, calibration)
+        except QuantizationError as error:
+            if precision == "int8":
+                raise
+            logger.warning("%s; the archive computes in floating point", error)
+    info = ModuleInfo.of(network, weights, "float")
+    with _beside(path) as written:
+        written.write_bytes(script(FusedDrawing(float_network(network)), info))
         _compare(Drawing(network).eval(), written)
         written.replace(path)
     return info
+
+
+def _export_int8(network: U2Net, weights: Weights, path: Path, calibration: Path | None) -> ModuleInfo:
+    ranges, photos = ranges_and_gate(network, weights, calibration)
+    info = ModuleInfo.of(network, weights, "int8")
+    with _beside(path) as written:
+        written.write_bytes(script(ByteDrawing(int8_network(network, ranges)), info))
+        found = judge(read(written), network, photos)
+        logger.info("int8 against fp32 on %d pictures, the worst: %s", len(photos), found)
+        pass_gate(found)
+        written.replace(path)
+    return info
+
+
+def has_int8() -> bool:
+    """Whether this CPU has the instructions that int8 is made for; without, it is no gain."""
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_vnni") or has.get("avx_vnni")) and not torch.cuda.is_available()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file to write before it takes the place of `path`."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        yield Path(folder) / path.name
 
 
 def size_of(network: U2Net) -> str:
@@ -72,7 +118,7 @@ def script(drawing: Drawing, info: ModuleInfo) -> bytes:
     """Module -> TorchScript with `info` inside, without the paths of its source files."""
     written = io.BytesIO()
     with torchscript():
-        scripted = torch.jit.script(drawing)
+        scripted = torch.jit.script(drawing.eval())
         torch.jit.save(scripted, written, {INFO_FILE: json.dumps(asdict(info), indent=2)})
     written.seek(0)
     return _without_paths(written)
@@ -93,10 +139,16 @@ def _without_paths(written: io.BytesIO) -> bytes:
 _WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")
 
 
-def _compare(drawing: Drawing, path: Path) -> None:
+def read(path: Path, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModule:
+    """An exported module, prepared to run on this machine's CPU."""
     with torchscript():
-        module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
-    module.prepare(torch.float32)
+        module: torch.jit.ScriptModule = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+    module.prepare(dtype)
+    return module
+
+
+def _compare(drawing: Drawing, path: Path) -> None:
+    module = read(path)
     for photos in probes():
         with torch.inference_mode():
             worst = float((module(photos) - drawing(photos)).abs().max())

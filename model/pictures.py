@@ -1,0 +1,40 @@
+"""Pictures to measure a network with: photos of a folder, or seeded ones where there is none."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional as F
+
+_KINDS = (".jpg", ".jpeg", ".png", ".webp")
+_SIDE, _STEP, _MOST_ASPECT = 512, 32, 4.0
+
+
+def photo_files(folder: Path) -> list[Path]:
+    """The photos of a folder by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _KINDS)
+
+
+def read_photo(path: Path) -> Tensor:
+    """Photo -> network input as a worker frames it: uint8 RGB (1, 3, H, W) of about 512 x 512."""
+    with Image.open(path) as image:
+        photo = ImageOps.exif_transpose(image).convert("RGB")
+    aspect = min(max(photo.width / photo.height, 1 / _MOST_ASPECT), _MOST_ASPECT)
+    size = [max(1, round(_SIDE * side / _STEP)) * _STEP for side in (math.sqrt(aspect), 1 / math.sqrt(aspect))]
+    small = photo.resize((size[0], size[1]), Image.Resampling.BOX)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
+
+
+def seeded_photo(seed: int, height: int = _SIDE, width: int = _SIDE) -> Tensor:
+    """Blotches of all sizes, as photos have them: uint8 RGB (1, 3, H, W); every third is dark."""
+    generator = torch.Generator().manual_seed(seed)
+    photo = torch.zeros(1, 3, height, width)
+    for cells in (2, 4, 8, 16, 32, 64, 128):
+        blotches = torch.rand(1, 3, cells, cells, generator=generator) - 0.5
+        photo += F.interpolate(blotches, (height, width), mode="bicubic") / cells**0.6
+    bright = 0.25 if seed % 3 == 2 else 1.0
+    low, high = photo.amin(), photo.amax()
+    return ((photo - low) / (high - low) * 255 * bright).round().to(torch.uint8)
