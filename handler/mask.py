@@ -13,12 +13,12 @@ Mask = NDArray[np.float32]
 Region = NDArray[np.uint8]
 
 WORK_SIZE = 256  # the outline is soft, so more pixels would only cost time; lengths below are in pixels at this size
-INK = 0.75  # a line thinner than a working pixel keeps a quarter of its darkness
+INK = 0.85  # a line much thinner than a working pixel keeps a sixth of its darkness; soft networks draw no darker
 BALL = 13
 SPECK_GAP = 3
 SPECK_SHARE = 0.03
 WHISKER = 3
-SHRINK = 0.3  # the ink's threshold lies a little outside of the drawn outline
+SHRINK = 0.5  # the ink's threshold lies a little outside of the drawn outline
 SOFTNESS = 1.0
 
 
