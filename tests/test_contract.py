@@ -1,0 +1,317 @@
+"""The contract of the endpoint, on a real TorchServe, in every way that a photo can be sent."""
+
+import io
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from handler.styles import STYLES
+from tests.hostile import BAD, EITHER, GOOD, HUGE, encoded, jpeg, picture
+from tests.serving import Server, Stubs
+from tests.ways import WAYS, Reply, Ways
+
+PHOTO = encoded(picture(160, 120), "PNG")
+GRPC = {400: grpc.StatusCode.INVALID_ARGUMENT, 413: grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+@pytest.fixture(scope="module")
+def ways(server: Server, stubs: Stubs) -> Ways:
+    return Ways(server, stubs)
+
+
+@pytest.fixture
+def unharmed(server: Server, ways: Ways) -> Iterator[None]:
+    """Around a test that hurts: the worker's process and the picture of a good photo stay as they were."""
+    before = workers(server), ways.raw(PHOTO).body
+    yield
+    assert (workers(server), ways.raw(PHOTO).body) == before
+
+
+def workers(server: Server) -> list[int]:
+    told = requests.get(f"{server.management}/models/portrait", timeout=10).json()
+    return [worker["pid"] for worker in told[0]["workers"]]
+
+
+def pixels(body: bytes) -> np.typing.NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(body)))
+
+
+def check_error(reply: Reply, status: int) -> None:
+    """The JSON of an error over REST; the message alone over gRPC. Nothing of the server in either."""
+    assert reply.status in (status, GRPC[status])
+    message = reply.body.decode()
+    if reply.status == status:
+        told = json.loads(reply.body)
+        assert reply.headers["Content-Type"] == "application/json"
+        assert set(told) == {"code", "type", "message"} and told["code"] == status
+        message = told["message"]
+    assert 10 < len(message) < 400
+    assert not re.search(r"Traceback|\.py\b|site-packages|/tmp|<html", message)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_way_in_gives_the_same_picture(ways: Ways, style: str) -> None:
+    bodies = [getattr(ways, way)(PHOTO, style=style, size="200").body for way in WAYS]
+    assert len(set(bodies)) == 1
+    assert pixels(bodies[0]).shape[:2] == (150, 200)
+
+
+def test_put_is_post(server: Server, ways: Ways) -> None:
+    answer = requests.put(server.predictions, data=PHOTO, timeout=60)
+    assert (answer.status_code, answer.content) == (200, ways.raw(PHOTO).body)
+
+
+def test_headers_tell_what_the_picture_is(ways: Ways) -> None:
+    headers = ways.raw(PHOTO, style="sketch", frame="face", format="webp").headers
+    assert headers["Content-Type"] == "image/webp"
+    assert headers["Portrait-Style"] == "sketch"
+    assert headers["Portrait-Size"] == "160x120"
+    assert headers["Portrait-Faces"] == "0"
+    name, digits = headers["Portrait-Weights"].split()
+    assert name and len(digits) == 12
+
+
+def test_accept_decides_the_format(server: Server) -> None:
+    answer = requests.post(server.predictions, data=PHOTO, headers={"Accept": "image/webp"}, timeout=60)
+    assert answer.headers["Content-Type"] == "image/webp"
+
+
+def test_nothing_of_the_upload_is_in_the_answer(ways: Ways) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a secret place"
+    photo = encoded(picture(), "JPEG", exif=exif, comment=b"a secret name")
+    for kind in ("png", "jpeg", "webp"):
+        body = ways.raw(photo, format=kind).body
+        assert b"secret" not in body
+        assert not Image.open(io.BytesIO(body)).getexif()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("photo", "options", "status"),
+    [
+        (b"", {}, 400),
+        (BAD["html"](), {}, 400),
+        (BAD["jpeg cut at 50 %"](), {}, 400),
+        (BAD["tiff"](), {}, 400),
+        (PHOTO, {"style": "oil"}, 400),
+        (PHOTO, {"size": "7"}, 400),
+        (PHOTO, {"alpha": "0.5"}, 400),
+        (PHOTO, {"stile": "draw"}, 400),
+        (PHOTO, {"background": "transparent", "format": "jpeg"}, 400),
+        (HUGE["png of 50000 x 50000"](), {}, 413),
+    ],
+)
+def test_a_fault_has_one_status_in_every_way(
+    ways: Ways, way: str, photo: bytes, options: dict[str, str], status: int
+) -> None:
+    check_error(getattr(ways, way)(photo, **options), status)
+
+
+@pytest.mark.parametrize("way", ["raw", "grpc"])
+def test_a_photo_over_the_limit_is_413(ways: Ways, way: str) -> None:
+    check_error(getattr(ways, way)(HUGE["more than 20 MB"]()), 413)
+
+
+def test_a_body_over_the_limit_is_torchserves_413(ways: Ways) -> None:
+    assert ways.raw(bytes(40_000_000)).status == 413
+    # a client that is still sending may see its stream torn down before it sees why
+    refused = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED)
+    assert ways.grpc(bytes(40_000_000)).status in refused
+
+
+def test_an_unknown_model_is_404(ways: Ways) -> None:
+    assert ways.post("nobody", data=PHOTO).status == 404
+    assert ways.post("portrait/9.9", data=PHOTO).status == 404
+    assert ways.predict({"data": PHOTO}, model="nobody").status == grpc.StatusCode.INTERNAL
+
+
+def test_no_worker_is_503(server: Server, ways: Ways) -> None:
+    scale(server, 0)
+    try:
+        assert ways.raw(PHOTO).status == 503
+        assert ways.grpc(PHOTO).status == grpc.StatusCode.INTERNAL
+    finally:
+        scale(server, 1)
+
+
+def scale(server: Server, count: int) -> None:
+    sizes = {"min_worker": count, "max_worker": count, "synchronous": "true"}
+    answer = requests.put(f"{server.management}/models/portrait", params=sizes, timeout=300)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_over_a_hundred_bad_requests_harm_nobody(ways: Ways) -> None:
+    sent = 0
+    for name, make in (BAD | HUGE).items():
+        status = 413 if name in HUGE else 400
+        for reply in (ways.raw(make()), ways.grpc(make())):
+            check_error(reply, status)
+            sent += 1
+    assert sent > 100
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_odd_but_legal_photos_are_drawn(ways: Ways) -> None:
+    for name, make in GOOD.items():
+        reply = ways.raw(make())
+        assert reply.status == 200, name
+        assert pixels(reply.body).size > 0
+    for name, make in EITHER.items():
+        assert ways.raw(make()).status in (200, 400), name
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(
+    ("headers", "body", "statuses"),
+    [
+        ({"Content-Type": "application/json"}, PHOTO, {200}),
+        ({"Content-Type": "text/plain"}, PHOTO, {200, 400}),
+        ({"Content-Type": "application/json"}, b"{}", {400}),
+        ({"Content-Type": "application/json"}, b"[]", {400}),
+        ({"Content-Type": "application/json"}, b"42", {400}),
+        ({"Content-Type": "application/json"}, b'{"data": "?"}', {400}),
+        ({"explain": "True"}, PHOTO, {200}),
+        ({"describe": "True"}, PHOTO, {200}),
+        ({"url_path": "../../etc/passwd"}, PHOTO, {200}),
+        ({"Portrait-Style": "dr\xe4w"}, PHOTO, {400}),
+        ({"Portrait-Style": "x" * 7000}, PHOTO, {400}),
+        ({"Portrait-Style": "../../draw"}, PHOTO, {400}),
+    ],
+)
+def test_odd_transport(
+    ways: Ways, headers: dict[str, str], body: bytes, statuses: set[int]
+) -> None:
+    sent = {name: value.encode("latin-1") for name, value in headers.items()}
+    reply = ways.post(data=body, headers=sent)
+    assert reply.status in statuses
+    if reply.status == 400:
+        check_error(reply, 400)
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize("style", [b"x" * 10_000_000, b"draw\0", b"../draw", b"\xff\xfe"])
+def test_odd_field_values(ways: Ways, style: bytes) -> None:
+    check_error(ways.post(files={"data": PHOTO, "style": style}), 400)
+    check_error(ways.predict({"data": PHOTO, "style": style}), 400)
+
+
+def test_the_wrong_part_and_no_part_tell_how_to_send(ways: Ways) -> None:
+    for files in ({"photo": PHOTO}, {"style": b"draw"}):
+        reply = ways.post(files=files)
+        check_error(reply, 400)
+        assert b"curl -F data=@photo.jpg" in reply.body
+
+
+def test_form_encoding_tells_how_to_send(ways: Ways) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert b"curl -T photo.jpg" in ways.post(data=b"photo=me", headers=kind).body
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_form_with_a_broken_escape_is_torchserves_own_500(ways: Ways) -> None:
+    """It reaches no worker; the proxy in deploy/ sends such bodies on as plain bytes."""
+    reply = ways.post(data=b"photo=%ff%zz", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert (reply.status, json.loads(reply.body)["type"]) == (500, "ErrorDataDecoderException")
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_client_that_leaves_in_the_middle_harms_nobody(server: Server, ways: Ways) -> None:
+    address = ("127.0.0.1", server.run.ports.rest)
+    head = f"POST /predictions/portrait HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
+    for share in (0, len(PHOTO) // 2, len(PHOTO)):
+        with socket.create_connection(address) as connection:
+            connection.sendall(head.encode() + PHOTO[:share])
+    assert ways.predict({"data": PHOTO}, timeout=0.001).status == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_paths_outside_the_api_are_not_found(server: Server) -> None:
+    for path in ("/predictions/../../etc/passwd", "/etc/passwd", "/predictions/%2e%2e%2fetc"):
+        with socket.create_connection(("127.0.0.1", server.run.ports.rest)) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            answer = connection.recv(65536)
+        assert answer.split(b" ")[1] in (b"404", b"405"), path
+        assert b"root:" not in answer
+
+
+def test_nothing_can_be_registered_by_address(server: Server) -> None:
+    source = {"url": "https://example.com/evil.mar"}
+    answer = requests.post(f"{server.management}/models", params=source, timeout=10)
+    assert 400 <= answer.status_code < 500
+
+
+def test_describe_tells_styles_options_limits_and_weights(server: Server) -> None:
+    url = f"{server.management}/models/portrait?customized=true"
+    told = requests.get(url, timeout=30).json()[0]
+    about = told["customizedMetadata"]
+    assert about["styles"] == list(STYLES)
+    assert about["limits"]["megabytes"] == 20
+    assert len(about["weights"]["sha256"]) == 64
+
+
+def test_ping_answers_on_both(server: Server, stubs: Stubs) -> None:
+    assert requests.get(f"{server.rest}/ping", timeout=10).json()["status"] == "Healthy"
+    with server.grpc_channel() as channel:
+        service = stubs.inference_grpc.InferenceAPIsServiceStub(channel)
+        answer = service.Ping(stubs.inference.TorchServeHealthResponse(), timeout=10)
+    assert json.loads(answer.health)["status"] == "Healthy"
+
+
+def test_grpc_management_describes_and_scales(server: Server, stubs: Stubs) -> None:
+    management = stubs.management
+    with server.grpc_management_channel() as channel:
+        service = stubs.management_grpc.ManagementAPIsServiceStub(channel)
+        told = service.DescribeModel(management.DescribeModelRequest(model_name="portrait"), timeout=10)
+        assert json.loads(told.msg)[0]["modelName"] == "portrait"
+        scaling = management.ScaleWorkerRequest(
+            model_name="portrait", min_worker=1, max_worker=1, synchronous=True
+        )
+        assert "portrait" in service.ScaleWorker(scaling, timeout=300).msg
+        wrong = management.ScaleWorkerRequest(model_name="portrait", min_worker=3, max_worker=1)
+        with pytest.raises(grpc.RpcError):
+            service.ScaleWorker(wrong, timeout=10)
+
+
+def test_scaling_while_photos_come_in_gives_no_wrong_picture(server: Server, ways: Ways) -> None:
+    expected, wrong, stop = ways.raw(PHOTO).body, [], threading.Event()
+
+    def keep_asking() -> None:
+        while not stop.is_set():
+            reply = ways.raw(PHOTO)
+            # a worker that is scaled away may leave its request unanswered, never answer it wrongly
+            if reply.body != expected and reply.status not in (HTTPStatus.INTERNAL_SERVER_ERROR,):
+                wrong.append(reply)
+
+    askers = [threading.Thread(target=keep_asking) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    try:
+        for count in (2, 1):
+            scale(server, count)
+            assert len(workers(server)) == count
+    finally:
+        stop.set()
+        for asker in askers:
+            asker.join()
+    assert not wrong
+
+
+CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
+@pytest.mark.usefixtures("unharmed")
+def test_broken_files_of_the_corpus_are_refused(ways: Ways) -> None:
+    for path in CORPUS.glob("pngsuite/x*.png"):
+        check_error(ways.raw(path.read_bytes()), 400)
