@@ -282,16 +282,23 @@ def test_end_of_the_command_while_it_builds_leaves_nothing_half_made(serve: list
     assert {path.name: path.read_bytes() for path in store.iterdir()} == before
 
 
-def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        ("portrait.pt", "failed reading zip archive"),  # the worker cannot load it
+        ("MAR-INF/MANIFEST.json", "End of input"),  # nor Java read this
+    ],
+)
+def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path, spoilt: str, reason: str) -> None:
     broken = tmp_path / "portrait.mar"
     with zipfile.ZipFile(archive) as good, zipfile.ZipFile(broken, "w") as bad:
         for name in good.namelist():
             content = good.read(name)
-            bad.writestr(name, content[:1000] if name == "portrait.pt" else content)
+            bad.writestr(name, content[: len(content) // 2] if name == spoilt else content)
     found = java.find_java()
     assert found
     attempt = Run(free_ports(), arrange(1), tokens=False, archive=broken, java=found, folder=tmp_path / "run")
-    with pytest.raises(SetupError, match="The model did not load"), serving(attempt):
+    with pytest.raises(SetupError, match=f"The model did not load(.|\\n)*({reason})"), serving(attempt):
         pass
     assert read_state(attempt.folder) is None
 

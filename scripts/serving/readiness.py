@@ -6,7 +6,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from scripts.serving.errors import SetupError
 from scripts.serving.server import Run
@@ -15,7 +14,7 @@ from scripts.serving.settings import HOST
 TIMEOUT_SECONDS = 120.0
 # A worker that fails to load is started again after 1, 1, 2, 3, 5 ... seconds; twice is no accident.
 FAILED_LOADS = 2
-SHOWN_LINES = 8
+SHOWN_LINES = 3
 
 
 def wait_until_ready(run: Run, process: "subprocess.Popen[bytes]") -> None:
@@ -24,7 +23,7 @@ def wait_until_ready(run: Run, process: "subprocess.Popen[bytes]") -> None:
     while not is_ready(run):
         if process.poll() is not None:
             raise SetupError(_report(run, f"TorchServe ended at once (exit status {process.returncode})"))
-        if _failed_loads(run) >= FAILED_LOADS:
+        if _does_not_load(run):
             raise SetupError(_report(run, "The model did not load"))
         if time.monotonic() > deadline:
             raise SetupError(_report(run, f"The model was not ready after {TIMEOUT_SECONDS:.0f} s"))
@@ -55,19 +54,22 @@ def key_of(run: Run, service: str) -> str:
         return ""
 
 
-def _failed_loads(run: Run) -> int:
-    return _log(run, "ts_log.log").count("Load model failed") + _log(run, "ts_log.log").count("Failed to load model")
+def _does_not_load(run: Run) -> bool:
+    """Whether Java refused the archive, or its workers ended while they loaded it, more than by accident."""
+    console = _console(run)
+    failures = len(re.findall(r"Retry worker: \d+ in", console))
+    return "ModelServer - Failed to load model" in console or failures >= FAILED_LOADS * run.arrangement.workers
 
 
 def _report(run: Run, what: str) -> str:
-    """`what`, and the last complaints of the worker or else of Java."""
-    model = re.findall(r" - ((?:\w+\.)*\w*(?:Error|Exception)\b.*)", _log(run, "model_log.log"))
-    console = [line for line in _log(run, "console.log").splitlines() if line.strip()]
-    lines = model[-1:] or console[-SHOWN_LINES:]
-    complaint = "\n".join(f"  {line}" for line in lines)
-    return f"{what}. Logs: {run.folder / 'logs'}\n{complaint}"
+    """`what`, where the logs are, and the reason if one is to be found there."""
+    console = _console(run)
+    reasons = re.findall(r"Failed to load model \S+, exception (.+)", console)
+    reasons = reasons or re.findall(r"((?:\w+\.)*\w*(?:Error|Exception): .+)", console)
+    lines = reasons[-1:] or console.splitlines()[-SHOWN_LINES:]
+    return "\n  ".join([f"{what}. Logs: {run.folder / 'logs'}", *lines])
 
 
-def _log(run: Run, name: str) -> str:
-    path: Path = run.folder / "logs" / name
-    return path.read_text(errors="replace") if path.exists() else ""
+def _console(run: Run) -> str:
+    """What this run wrote; the other logs go on from run to run."""
+    return (run.folder / "logs" / "console.log").read_text(errors="replace")
