@@ -11,7 +11,7 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates python3 python3-venv
 WORKDIR /opt/portrait
 # The packages first: they change seldom and take longest.
-COPY requirements requirements
+COPY requirements/server.txt requirements/
 COPY scripts/__init__.py scripts/
 COPY scripts/serving/__init__.py scripts/serving/environment.py scripts/serving/errors.py scripts/serving/paths.py \
     scripts/serving/prepare.py scripts/serving/

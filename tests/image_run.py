@@ -3,6 +3,7 @@
 The network is this machine's. Needs root to set up; what runs inside never has it.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -94,7 +95,21 @@ def start(root: Path, config: dict[str, Any], log: Path, *arguments: str) -> Con
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     print(f"$ {shlex.join([*config['Entrypoint'], *arguments])}")
-    return Container(root, config, process)
+    container = Container(root, config, process)
+    _wait_for_first(container, Path(config["Entrypoint"][0]).name)
+    return container
+
+
+def _wait_for_first(container: Container, name: str) -> None:
+    """Until process 1 is the image's own program, no longer what prepares its mounts."""
+    deadline = time.monotonic() + 30
+    while container.unshare.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError, IndexError):
+            if Path(f"/proc/{container.first}/comm").read_text().strip() == name:
+                return
+        time.sleep(0.05)
+    container.kill()
+    raise RuntimeError(f"the container did not come to run {name}")
 
 
 def _in_environment(config: dict[str, Any]) -> list[str]:
@@ -105,5 +120,5 @@ def _in_environment(config: dict[str, Any]) -> list[str]:
 def _pid_space(name: str) -> str:
     try:
         return os.readlink(f"/proc/{name}/ns/pid")
-    except FileNotFoundError:
+    except OSError:  # it ended, or is one that even root may not look at
         return ""
