@@ -15,6 +15,7 @@ from scripts.serving.errors import SetupError
 from scripts.serving.inputs import PRECISIONS, inputs_digest, read_record, sha256_of
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, usable_cores
+from scripts.serving.page import check_page_port, start_page, stop_page
 from scripts.serving.paths import ARCHIVE, PYTHON, ROOT
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
@@ -43,8 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", default="auto", choices=PRECISIONS, help="what the network computes in")
     add("--workers", type=int, help="processes that draw; default: 1, or cores by --threads")
     add("--threads", type=int, help="threads of each worker; default: cores by workers")
-    add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
+    add("--port-offset", type=int, default=0, metavar="K", help="add K to all ports")
     add("--tokens", action="store_true", help="ask clients for TorchServe's keys")
+    add("--web", action="store_true", help="the page for browsers as well, on port 8501")
     add("--background", action="store_true", help="return once the server is ready")
     add("--stop", action="store_true", help="stop the server that runs on these ports")
     return parser
@@ -56,7 +58,7 @@ def _leave(number: int, frame: object) -> None:
 
 def _stop(options: argparse.Namespace) -> int:
     ports = Ports.at(options.port_offset)
-    say("Stopped." if stop(folder_of(ports.rest)) else f"No server of this checkout runs on port {ports.rest}.")
+    say("Stopped." if _end(folder_of(ports.rest)) else f"No server of this checkout runs on port {ports.rest}.")
     return 0
 
 
@@ -64,8 +66,12 @@ def _serve(options: argparse.Namespace) -> int:
     ports = Ports.at(options.port_offset)
     arrangement = arrange(usable_cores(), options.workers, options.threads)
     check_ports(ports)
+    if options.web:
+        check_page_port(ports)
     with environment.only_one():
         environment.ensure("server")
+        if options.web:
+            environment.ensure("web")
         java = ensure_java()
         _ensure_archive(options)
     check_ports(ports)
@@ -74,12 +80,15 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         process = start(run, tied=not options.background)
         wait_until_ready(run, process)
+        if options.web:
+            start_page(run.folder, ports, tied=not options.background)
+        lines = guide.lines_to_try(run, options.web)
         if not options.background:
-            return _watch(run, process)
-        say(guide.lines_to_try(run))
+            return _watch(run, process, lines)
+        say(lines)
         return 0
     except (SetupError, KeyboardInterrupt):
-        stop(run.folder)
+        _end(run.folder)
         raise
 
 
@@ -117,20 +126,27 @@ def _weights_argument(text: str) -> str:
     return str(Path(os.environ.get("PORTRAIT_STARTED_IN", "."), text).resolve())
 
 
-def _watch(run: Run, process: "subprocess.Popen[bytes]") -> int:
+def _end(folder: Path) -> bool:
+    """Stop the server that runs from `folder` and its page; False when neither was running."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
+    return any([stop_page(folder), stop(folder)])
+
+
+def _watch(run: Run, process: "subprocess.Popen[bytes]", lines: str) -> int:
     """Say how to use the server and wait for its end; an interrupt ends it.
 
     Raises `SetupError` when it ended by itself.
     """
     try:
-        say(guide.lines_to_try(run))
+        say(lines)
         status = process.wait()
     except KeyboardInterrupt:
         say("\nStopping ...")
-        stop(run.folder)
+        _end(run.folder)
         return 0
     if read_state(run.folder) is not None:
-        stop(run.folder)
+        _end(run.folder)
         raise SetupError(f"TorchServe ended by itself (exit status {status}). Logs: {run.folder / 'logs'}")
     return 0
 

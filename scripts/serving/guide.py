@@ -1,6 +1,7 @@
 """What a person is told once the server is up."""
 
 import shlex
+import shutil
 
 from scripts.serving.machine import Arrangement
 from scripts.serving.paths import SAMPLE
@@ -24,8 +25,8 @@ def arrangement_text(arrangement: Arrangement) -> str:
     return f"{workers} of {threads}" + (" each" if arrangement.workers > 1 else "")
 
 
-def lines_to_try(run: Run) -> str:
-    """Lines to paste into another terminal, in any folder."""
+def lines_to_try(run: Run, page: bool) -> str:
+    """Lines to paste into another terminal, in any folder; `page`: it is there as well."""
     url = f"http://{HOST}:{run.ports.rest}/predictions/portrait"
     key = f" -H {shlex.quote('Authorization: Bearer ' + key_of(run, 'inference'))}" if run.tokens else ""
     photo = shlex.quote(str(SAMPLE))
@@ -39,10 +40,18 @@ READY. Try it in another terminal:
 
   gRPC         {HOST}:{run.ports.grpc}, Predictions of model portrait, the photo under key data
   management   http://{HOST}:{run.ports.management}/models/portrait{_key_hint(run)}
-  metrics      http://{HOST}:{run.ports.metrics}/metrics
+  metrics      http://{HOST}:{run.ports.metrics}/metrics{_page_hint(run) if page else ""}
   logs         {run.folder / "logs"}
   stop         {stop} (or Ctrl-C here)
-"""
+{_curl_hint()}"""
+
+
+def _curl_hint() -> str:
+    return "" if shutil.which("curl") else "\ncurl is not installed here:  sudo apt-get install -y curl\n"
+
+
+def _page_hint(run: Run) -> str:
+    return f"\n  page         http://{HOST}:{run.ports.page}"
 
 
 def _key_hint(run: Run) -> str:

@@ -1,7 +1,6 @@
-"""Starts the page, Streamlit with web/app.py, in front of a server."""
+"""Starts the page, Streamlit with web/app.py, in front of a server, and stops it."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -10,38 +9,48 @@ from pathlib import Path
 
 from scripts.serving.errors import SetupError
 from scripts.serving.paths import PYTHON, ROOT
-from scripts.serving.server import stop
-from scripts.serving.settings import HOST
-from scripts.serving.state import State, start_time, write_state
+from scripts.serving.server import is_free, launch, stop
+from scripts.serving.settings import HOST, Ports
+from scripts.serving.state import State, folder_of, start_time, write_state
 
 TIMEOUT_SECONDS = 60.0
 
 
-def start_page(folder: Path, port: int, server: str, tied: bool) -> "subprocess.Popen[bytes]":
-    """Start the page on `port`, which sends photos to `server`, http://HOST:PORT; return once it answers.
-
-    `folder` keeps its log and what `stop` needs. `tied`: it gets SIGTERM when this process ends,
-    however that happens. Raises `SetupError` where it does not come up.
-    """
-    stop(folder)  # what an interrupted run may have left
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = tempfile.mkdtemp(prefix="portrait-page-")
-    command = [str(PYTHON), "-m", "streamlit", "run", "web/app.py", "--server.port", str(port)]
-    if tied and shutil.which("setpriv"):
-        command = ["setpriv", "--pdeathsig", "TERM", *command]
-    with (folder / "page.log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "PORTRAIT_SERVER": server, "TMPDIR": temporary},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+def check_page_port(ports: Ports) -> None:
+    """Raise `SetupError` when the page's port is taken; a page that has lost its server is ended."""
+    stop_page(folder_of(ports.rest))
+    if not is_free(ports.page):
+        offset = ports.page - Ports.page
+        raise SetupError(
+            f"Port {ports.page}, the page's, is in use by another program. "
+            f"Take other ports:  bash scripts/serve.sh --web --port-offset {offset + 100}"
         )
-    write_state(folder, State(process.pid, start_time(process.pid) or "", temporary))
-    _wait_until_up(process, port, folder / "page.log")
+
+
+def start_page(folder: Path, ports: Ports, tied: bool) -> "subprocess.Popen[bytes]":
+    """Start the page of the server that runs from `folder` on `ports`; return once it answers.
+
+    `tied`: it gets SIGTERM when this process ends, however that happens. Raises `SetupError` where
+    it does not come up.
+    """
+    own = _folder(folder)
+    own.mkdir(parents=True, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix="portrait-page-")
+    command = [str(PYTHON), "-m", "streamlit", "run", "web/app.py", "--server.port", str(ports.page)]
+    environment = {**os.environ, "PORTRAIT_SERVER": f"http://{HOST}:{ports.rest}", "TMPDIR": temporary}
+    process = launch(command, ROOT, environment, own / "page.log", tied)
+    write_state(own, State(process.pid, start_time(process.pid) or "", temporary))
+    _wait_until_up(process, ports.page, own / "page.log")
     return process
+
+
+def stop_page(folder: Path) -> bool:
+    """End the page of the server that runs from `folder`; False when there was none."""
+    return stop(_folder(folder))
+
+
+def _folder(folder: Path) -> Path:
+    return folder / "page"
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,20 +69,28 @@ def start(run: Run, tied: bool) -> "subprocess.Popen[bytes]":
     temporary = tempfile.mkdtemp(prefix="portrait-")
     properties = write_settings(run)
     command = java_command(run, temporary, properties.get("vmargs", ""))
-    if tied and shutil.which("setpriv"):
-        command = ["setpriv", "--pdeathsig", "TERM", *command]
-    with (run.folder / "logs" / "console.log").open("wb") as console:
-        process = subprocess.Popen(
-            command,
-            cwd=run.folder,
-            env=server_environment(run, temporary),
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            start_new_session=True,
-        )
+    log = run.folder / "logs" / "console.log"
+    process = launch(command, run.folder, server_environment(run, temporary), log, tied)
     write_state(run.folder, State(process.pid, start_time(process.pid) or "", temporary))
     return process
+
+
+def launch(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, tied: bool
+) -> "subprocess.Popen[bytes]":
+    """Start `command` from `folder` in a session of its own, with its output in `log`; `tied` as for `start`."""
+    if tied and shutil.which("setpriv"):
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def write_settings(run: Run, changes: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -12,7 +12,7 @@ HIGHEST_OFFSET = 65535 - 9000
 
 @dataclass(frozen=True)
 class Ports:
-    """The five doors of one server, and where the names of its workers' sockets begin."""
+    """The five doors of one server, where the names of its workers' sockets begin, and the page's door."""
 
     rest: int = 8080
     management: int = 8081
@@ -20,13 +20,14 @@ class Ports:
     grpc: int = 7070
     grpc_management: int = 7071
     worker: int = 9000
+    page: int = 8501
 
     @classmethod
     def at(cls, offset: int) -> "Ports":
         """All ports plus `offset`; raises `SetupError` where that leaves 1024 to 65535."""
         if not 1024 - cls.grpc <= offset <= HIGHEST_OFFSET:
             raise SetupError(f"--port-offset must be {1024 - cls.grpc} to {HIGHEST_OFFSET}, got {offset}")
-        return cls(*(port + offset for port in (8080, 8081, 8082, 7070, 7071, 9000)))
+        return cls(*(port + offset for port in (8080, 8081, 8082, 7070, 7071, 9000, 8501)))
 
     def doors(self) -> tuple[int, ...]:
         """The ports that a server listens on."""

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from scripts.serving.page import start_page
-from scripts.serving.server import stop
-from scripts.serving.settings import HOST
-from tests.serving import Server, free_ports
+from scripts.serving.page import start_page, stop_page
+from scripts.serving.settings import HOST, Ports
+from tests.serving import Server
 from tests.visitor import Visitor, launch, write_photo
 
 CHROMIUM = shutil.which("chromium")
@@ -29,25 +28,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def start(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """Start a page in front of a server; its address."""
+def start(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Ports], str]]:
+    """Start the page of the server on these ports; its address."""
     started = []
 
-    def start_one(server: str) -> str:
-        folder, port = tmp_path_factory.mktemp("page"), free_ports().rest
-        started.append((folder, start_page(folder, port, server, tied=True)))
-        return f"http://{HOST}:{port}"
+    def start_one(ports: Ports) -> str:
+        folder = tmp_path_factory.mktemp("server")
+        started.append((folder, start_page(folder, ports, tied=True)))
+        return f"http://{HOST}:{ports.page}"
 
     yield start_one
     for folder, process in started:
-        stop(folder)
+        stop_page(folder)
         process.wait()
 
 
 @pytest.fixture(scope="session")
-def address(start: Callable[[str], str], server: Server) -> str:
+def address(start: Callable[[Ports], str], server: Server) -> str:
     """Where the page is that draws by the session's server."""
-    return start(server.rest)
+    return start(server.run.ports)
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from PIL import Image
 
-from scripts.serving.settings import HOST
+from scripts.serving.settings import HOST, Ports
 from tests.serving import Server, free_ports
 from tests.visitor import Visitor
 
@@ -46,13 +45,13 @@ def test_too_many_pixels_are_told(visit: Callable[..., Visitor], photo: Path) ->
 
 
 def test_a_server_that_is_away_is_told_and_tried_again(
-    visit: Callable[..., Visitor], start: Callable[[str], str], server: Server
+    visit: Callable[..., Visitor], start: Callable[[Ports], str], server: Server
 ) -> None:
-    port = free_ports().rest
-    visitor = visit(start(f"http://{HOST}:{port}"))
+    ports = free_ports()
+    visitor = visit(start(ports))
     message = visitor.page.get_by_role("alert").filter(has_text="does not answer")
     assert "bash scripts/serve.sh" in message.inner_text()
-    forward(port, urlsplit(server.rest).port or 0)
+    forward(ports.rest, server.run.ports.rest)
     visitor.page.get_by_role("button", name="Try again").click()
     visitor.see("astronaut")
     assert message.count() == 0
