@@ -286,6 +286,11 @@ def test_the_script_obeys_the_environment(tmp_path: Path) -> None:
     assert elsewhere.stderr.count("\n") == 1
 
 
+def test_fetching_does_not_wait_for_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None; import scripts.fetch_weights"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_the_script_gives_up_on_a_silent_hub_within_20_seconds(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, never answers
         started = time.monotonic()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model import WeightsError, load_network
 from model.u2net import ARCHITECTURES, U2Net, published_name
-from model.weights import EMBEDDED, resolve
+from model.weights import resolve
 
 X = torch.randn(1, 3, 48, 33, generator=torch.Generator().manual_seed(1))
 
@@ -156,7 +156,6 @@ def test_a_source_that_is_no_file_is_refused(tmp_path: Path) -> None:
         resolve(str(tmp_path / "absent.pth"))
 
 
-@pytest.mark.skipif(not EMBEDDED.is_file(), reason="the embedded weights are not in this checkout")
 def test_the_embedded_weights_load_and_are_small() -> None:
     weights = resolve("lite")
     assert weights.name == "u2netp_portrait_lite"
