@@ -67,6 +67,25 @@ def test_gaps_in_the_hair_are_bridged() -> None:
     assert covers_head(lines)
 
 
+def test_a_face_without_a_chin_line_is_still_a_face() -> None:
+    lines = sitter.lines(512)
+    lines[290:380, 150:362] = 1
+    mask = subject_mask(lines)
+    assert mask[240:300, 190:322].min() > 0.9
+    assert is_bare_beside_head(lines)
+
+
+def test_hair_that_is_barely_drawn_counts_where_it_meets_dark_ink() -> None:
+    lines = sitter.lines(512)
+    faint = (slice(40, 130), slice(190, 322))
+    lines[faint] = 1 - 0.12 * (1 - lines[faint])
+    assert covers_head(lines)
+
+
+def test_the_wall_above_a_shoulder_is_no_subject() -> None:
+    assert subject_mask(sitter.lines(512))[340:360, 20:80].max() < 0.01
+
+
 def test_stray_lines_of_the_background_are_no_subject() -> None:
     lines = sitter.lines(512)
     cv2.line(lines, (10, 60), (50, 20), 0, 2)
