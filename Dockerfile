@@ -2,21 +2,21 @@
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
-# Another package index for PyTorch; empty: the usual one.
-ARG TORCH_INDEX_URL=
-# hub, lite, auto (the hub's, else lite) or a checkpoint's path in the build context.
-ARG WEIGHTS=hub
-ARG PRECISION=auto
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates python3 python3-venv
 WORKDIR /opt/portrait
 # The packages first: they change seldom and take longest.
+# Another package index for PyTorch; empty: the usual one.
+ARG TORCH_INDEX_URL=
 COPY requirements/server.txt requirements/
 COPY scripts/__init__.py scripts/
 COPY scripts/serving/__init__.py scripts/serving/environment.py scripts/serving/errors.py scripts/serving/paths.py \
     scripts/serving/prepare.py scripts/serving/
 RUN PIP_NO_CACHE_DIR=1 python3 -m scripts.serving.prepare server
 COPY . .
+# hub, lite, auto (the hub's, else lite) or a checkpoint's path in the build context.
+ARG WEIGHTS=hub
+ARG PRECISION=auto
 RUN .venv/bin/python -m scripts.build_archive --weights "${WEIGHTS}" --precision "${PRECISION}"
 # What only building needs: pip, the archiver, the hub's client, PyTorch's headers and programs but the one it calls.
 RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver enum-compat huggingface_hub hf-xet safetensors setuptools pip \

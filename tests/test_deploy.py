@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,3 +190,24 @@ def test_what_the_dockerfile_copies_is_in_the_context(context: set[str]) -> None
     for source in sources:
         assert (ROOT / source).exists(), source
         assert source == "." or source.split("/")[0] in context, source
+
+
+def copied(before: str) -> list[str]:
+    """Sources of the first stage's COPY lines above a certain RUN line."""
+    lines = DOCKERFILE.replace("\\\n", " ").split(before)[0].splitlines()
+    return [source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]]
+
+
+@pytest.mark.parametrize(
+    ("sources", "module"),
+    [(copied("RUN PIP_NO_CACHE_DIR"), "scripts.serving.prepare"), (["scripts"], "scripts.container_ready")],
+    ids=["setting up", "serving"],
+)
+def test_the_image_has_the_modules_that_it_runs(sources: list[str], module: str, tmp_path: Path) -> None:
+    for source in sources:
+        target = tmp_path / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, target)
+    # -S: only the standard library, and so nothing of the checkout.
+    subprocess.run([sys.executable, "-S", "-c", f"import {module}"], cwd=tmp_path, check=True, env={})
