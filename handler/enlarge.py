@@ -66,11 +66,15 @@ def _steepened(lines: Plane, width: int, height: int, radius: int) -> Plane:
     dark, light = (_resized(cv2.GaussianBlur(bound, (0, 0), 0.7 * radius), width, height)
                    for bound in (cv2.erode(lines, window), cv2.dilate(lines, window)))  # fmt: skip
     middle = _resized(lines, width, height, cv2.INTER_CUBIC)
-    dark, light = np.minimum(dark, middle), np.maximum(light, middle)
-    span = light - dark
-    share = (middle - dark) / np.maximum(span, _FLAT)
-    share = np.clip(0.5 + _STEEPNESS * (share - 0.5), 0, 1)
-    return np.clip(dark + span * share * share * (3 - 2 * share), 0, 1)
+    # in place: at 4096 x 4096 each plane is 64 MB
+    np.minimum(dark, middle, out=dark)
+    np.maximum(light, middle, out=light)
+    span = np.subtract(light, dark, out=light)
+    share = np.subtract(middle, dark, out=middle)
+    share /= np.maximum(span, _FLAT)
+    share = np.clip(0.5 + _STEEPNESS * (share - 0.5), 0, 1, out=share)
+    span *= share * share * (3 - 2 * share)
+    return np.clip(dark + span, 0, 1, out=dark)
 
 
 def _sampled(plane: Plane, columns: Plane, rows: Plane) -> Plane:
