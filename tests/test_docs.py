@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.serving.paths import ROOT
 from scripts.serving.settings import Ports
 from tests.documents import (
     OPTIONAL,
@@ -91,7 +92,11 @@ bash scripts/serve.sh --port-offset 500 --stop
     )
 
 
-@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+# Beside the documents whose commands are run here, those that are tried out elsewhere.
+OTHERS = [path for name in ("deploy", "model") for path in sorted((ROOT / name).rglob("*.md"))]
+
+
+@pytest.mark.parametrize("document", [*documents(), *OTHERS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_within_the_project_lead_somewhere(document: Path) -> None:
     assert broken_links(document) == []
 
