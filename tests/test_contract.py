@@ -16,7 +16,7 @@ import requests
 from PIL import Image
 
 from handler.styles import STYLES
-from tests.hostile import BAD, EITHER, GOOD, HUGE, encoded, jpeg, picture
+from tests.hostile import BAD, EITHER, GOOD, HUGE, encoded, picture
 from tests.serving import Server, Stubs
 from tests.ways import WAYS, Reply, Ways
 
