@@ -5,9 +5,10 @@ import logging
 import warnings
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NoReturn
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from handler.bombs import refuse_bombs
 from handler.errors import RequestError, refuse
@@ -56,7 +57,7 @@ def decode(data: bytes, limits: Limits, side: int | None = None) -> Photo:
         _too_large("far more pixels", f"{limits.megapixels:g} megapixels")
     except (RequestError, MemoryError):
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         refuse("photo: this is no JPEG, PNG, WebP or GIF")
     except Exception as error:  # whatever a decoder trips over in a damaged file
         logger.info("refused a damaged photo: %s", error)
@@ -84,7 +85,7 @@ def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
         _too_large(f"{width} x {height} pixels", f"{limits.megapixels:g} megapixels")
 
 
-def _too_large(given: str, limit: str) -> None:
+def _too_large(given: str, limit: str) -> NoReturn:
     message = f"photo: at most {limit} are taken, got {given}"
     raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
 

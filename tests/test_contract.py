@@ -146,7 +146,7 @@ def test_no_worker_is_503(server: Server, ways: Ways) -> None:
 
 
 def scale(server: Server, count: int) -> None:
-    sizes = {"min_worker": count, "max_worker": count, "synchronous": "true"}
+    sizes: dict[str, str | int] = {"min_worker": str(count), "max_worker": str(count), "synchronous": "true"}
     answer = requests.put(f"{server.management}/models/portrait", params=sizes, timeout=300)
     assert answer.status_code == 200, answer.text
 

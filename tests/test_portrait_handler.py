@@ -103,8 +103,9 @@ def test_over_grpc_a_refusal_is_raised(handler: PortraitHandler) -> None:
 
 
 def test_over_grpc_a_refusal_in_a_batch_leaves_its_neighbours_alone(handler: PortraitHandler) -> None:
-    good, bad = ({"data": bytearray(PHOTO)}, {}), ({"data": bytearray(b"no photo")}, {})
-    assert [status for status, _, _ in ask(handler, good, bad)] == [200, 400]
+    photos = (PHOTO, b"no photo")
+    rows: list[Row] = [({"data": bytearray(photo)}, {}) for photo in photos]
+    assert [status for status, _, _ in ask(handler, *rows)] == [200, 400]
 
 
 def test_a_black_photo_is_drawn(handler: PortraitHandler) -> None:
