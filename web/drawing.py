@@ -17,6 +17,7 @@ from web.preview import Preview, preview
 AT_ONCE = 4
 RETRIES = 2  # somebody is waiting: better say soon that the server is away
 KEPT = 48
+SAMPLE_SECONDS = 600  # the server may have other weights by then
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,18 @@ def draw_all(photos: Sequence[Photo], options: Options) -> Iterator[tuple[Photo,
 
 
 def _kept(photos: Sequence[Photo]) -> Kept:
-    """This visitor's latest portraits of these photos."""
+    """The latest portraits of these photos: this visitor's own, or everybody's of the sample."""
+    kept: Kept = _of_sample() if photos[0].sample else st.session_state.setdefault("drawn", {})
     keys = {photo.key for photo in photos}
-    drawn: Kept = st.session_state.get("drawn", {})
-    latest = [(about, portrait) for about, portrait in drawn.items() if about[0] in keys][-KEPT:]
-    kept = dict(latest)
-    st.session_state["drawn"] = kept
+    gone = [about for about in kept if about[0] not in keys]
+    for about in gone + list(kept)[:-KEPT]:
+        kept.pop(about, None)
     return kept
+
+
+@st.cache_resource(ttl=SAMPLE_SECONDS)
+def _of_sample() -> Kept:
+    return {}
 
 
 def _ask(photos: Sequence[Photo], options: Options) -> Iterator[tuple[Photo, Outcome]]:
