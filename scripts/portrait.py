@@ -110,11 +110,13 @@ def _tell(report: Report, amiss: Sequence[Failure]) -> None:
     failed = [*amiss, *report.failed]
     for failure in failed:
         print(f"{failure.name}: {failure.reason}", file=sys.stderr)
+    interrupted = report.stopped_by == INTERRUPTED
+    untried = "interrupted; the same command goes on" if interrupted else "they would fail alike"
     counts = {
         "drawn": len(report.drawn),
         "there already (--force draws anew)": len(report.there),
         "failed": len(failed),
-        f"not tried ({report.stopped_by}; the same command goes on)": report.untried,
+        f"not tried ({untried})": report.untried,
     }
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if sum(counts.values()) != len(report.drawn) or len(report.drawn) != 1:
