@@ -21,6 +21,7 @@ from model.export import export
 from model.weights import resolve
 
 FACE = Options(frame="face", size=512)
+FACE_SKETCH = Options(frame="face", size=512, style="sketch")
 PANELS: dict[str, Options | None] = {
     "photo": None,
     "draw": Options(),
@@ -94,8 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for caption, chosen in tqdm(PANELS.items(), desc="pictures", disable=None)
     ]
     save(in_rows(panels, COLUMNS), options.output / "gallery.png")
-    before_and_after = [panel("", picture) for picture in drawn(photo, FACE, drawer)]
-    save(in_rows(before_and_after, 2), options.output / "portrait.png")
+    (face, drawing), (_, sketch) = (drawn(photo, chosen, drawer) for chosen in (FACE, FACE_SKETCH))
+    opening = [panel("", picture) for picture in (face, drawing, sketch)]
+    save(in_rows(opening, COLUMNS), options.output / "portrait.png")
     return 0
 
 
