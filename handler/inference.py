@@ -84,7 +84,7 @@ def load(path: Path, device: str = "cpu", precision: str = "auto", threads: int 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
         extra = {_INFO_FILE: ""}
-        module = torch.jit.load(path, map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call]
+        module = torch.jit.load(path, map_location=device, _extra_files=extra)
     info = ModuleInfo(**json.loads(extra[_INFO_FILE]))
     settled = settle(precision, info.precision, device)
     module.prepare(_TYPES[settled])

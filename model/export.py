@@ -142,7 +142,7 @@ _WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")
 def read(path: Path, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModule:
     """An exported module, prepared to run on this machine's CPU."""
     with torchscript():
-        module: torch.jit.ScriptModule = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+        module: torch.jit.ScriptModule = torch.jit.load(path, map_location="cpu")
     module.prepare(dtype)
     return module
 

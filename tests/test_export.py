@@ -16,6 +16,7 @@ from model.export import ExportError, ModuleInfo, export, read
 from model.fidelity import compare
 from model.fused import FusedConv
 from model.loading import load_network
+from model.quantize import QuantizationError
 from model.weights import Weights
 from tests.seeded import seeded_weights
 
@@ -90,7 +91,7 @@ def test_a_photo_is_divided_by_its_own_maximum(eager: Drawing) -> None:
 
 def test_the_module_tells_what_it_is(module_file: Path, weights: Weights) -> None:
     extra = {exporting.INFO_FILE: ""}
-    torch.jit.load(module_file, _extra_files=extra)  # type: ignore[no-untyped-call]
+    torch.jit.load(module_file, _extra_files=extra)
     assert ModuleInfo(**json.loads(extra[exporting.INFO_FILE])) == ModuleInfo(
         "seeded", weights.sha256, "u2netp", "float", torch.__version__
     )
@@ -125,7 +126,7 @@ def test_a_module_that_draws_something_else_never_takes_the_place_of_a_good_one(
         whole(self, weight * 1.05, bias, dilation, relu)
 
     monkeypatch.setattr(FusedConv, "__init__", shifted)
-    with pytest.raises(ExportError if precision == "fp32" else exporting.QuantizationError):
+    with pytest.raises(ExportError if precision == "fp32" else QuantizationError):
         export(weights, path, precision)
     assert path.read_bytes() == b"what was there"
     assert list(tmp_path.iterdir()) == [path]

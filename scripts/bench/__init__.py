@@ -1,0 +1,1 @@
+"""What `scripts/benchmark.py` is made of: engines, each in a process of its own, and their table."""

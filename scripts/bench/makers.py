@@ -1,0 +1,106 @@
+"""An engine, made in its own process: from the run's inputs to a function that draws.
+
+What a peer is timed at is the network alone, on a normalised array, as its users call it; eager
+and TorchScript are timed from photo to line map.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from model.drawing import Drawing
+from model.export import read
+from model.loading import load_network
+from model.u2net import U2Net
+from scripts.bench.inputs import Inputs
+
+
+class Made(NamedTuple):
+    """Three steps from a photo, uint8 (1, 3, H, W), to its line map, float32 (H, W); `run` is timed."""
+
+    before: Callable[[Tensor], Any]
+    run: Callable[[Any], Any]
+    after: Callable[[Any], Tensor]
+
+
+def eager(inputs: Inputs, precision: str, threads: int) -> Made:
+    drawing = Drawing(load_network(inputs.weights)).eval()
+
+    # as the original app runs it: the memory format that tensors have by themselves
+    def whole(photo: Tensor) -> Tensor:
+        fused: Tensor = drawing.network(drawing.normalised(photo).contiguous())
+        return drawing.lines(fused)
+
+    return Made(_same, whole, _first)
+
+
+def module(inputs: Inputs, precision: str, threads: int) -> Made:
+    return Made(_same, read(inputs.module(precision), _TYPES[precision]), _first)
+
+
+def onnxruntime(inputs: Inputs, precision: str, threads: int) -> Made:
+    import onnxruntime as ort
+
+    path = inputs.folder / "network.onnx"
+    if not path.exists():
+        example = (_example(inputs),)
+        torch.onnx.export(load_network(inputs.weights), example, path, input_names=["x"], dynamo=False)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return _peer(inputs, lambda x: session.run(None, {"x": x})[0])
+
+
+def openvino(inputs: Inputs, precision: str, threads: int) -> Made:
+    import openvino as ov
+
+    network = load_network(inputs.weights)
+    example = _example(inputs)
+    model = ov.convert_model(network, example_input=example, input=list(example.shape))
+    if precision == "int8":
+        model = _quantised(model, network, inputs)
+    hints = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    if precision == "fp32":  # else its own choice: bf16 where the CPU has it, also beside int8
+        hints["INFERENCE_PRECISION_HINT"] = "f32"
+    request = ov.Core().compile_model(model, "CPU", hints).create_infer_request()
+    return _peer(inputs, lambda x: request.infer({0: x})[0])
+
+
+MAKERS: dict[str, Callable[[Inputs, str, int], Made]] = {
+    "eager": eager,
+    "module": module,
+    "onnxruntime": onnxruntime,
+    "openvino": openvino,
+}
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32}
+
+
+def _quantised(model: Any, network: U2Net, inputs: Inputs) -> Any:
+    import nncf
+
+    photos = torch.load(inputs.photos)["calibration"]
+    arrays = [Drawing(network).normalised(photo[None]).contiguous().numpy() for photo in photos]
+    return nncf.quantize(model, nncf.Dataset(arrays), subset_size=len(arrays))
+
+
+def _example(inputs: Inputs) -> Tensor:
+    return torch.rand(torch.load(inputs.photos)["compared"][:1].shape)
+
+
+def _peer(inputs: Inputs, run: Callable[[Any], Any]) -> Made:
+    drawing = Drawing(load_network(inputs.weights))
+    return Made(
+        lambda photo: drawing.normalised(photo).contiguous().numpy(),
+        run,
+        lambda fused: drawing.lines(torch.from_numpy(fused))[0],
+    )
+
+
+def _same(photo: Tensor) -> Tensor:
+    return photo
+
+
+def _first(lines: Tensor) -> Tensor:
+    return lines[0]
