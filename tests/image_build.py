@@ -91,7 +91,10 @@ def build(store: Store, weights: str, *volumes: str) -> None:
     """The Dockerfile as it stands, with the weights that are given; `volumes` are seen by its RUN lines."""
     mounts = [part for volume in (*volumes, *_pip_volumes(store.folder / "pip")) for part in ("--volume", volume)]
     arguments = ["--build-arg", f"BASE={BASE}", "--build-arg", f"WEIGHTS={weights}", *mounts]
-    options = ["--isolation", "chroot", "--format", "docker", "--pull-never", "--layers", "--tag", IMAGE]
+    # Without overlays, every layer that is kept is a whole copy.
+    layers = f"--layers={str(store.driver == 'overlay').lower()}"
+    # Of the formats, only Docker's has room for a health check.
+    options = ["--isolation", "chroot", "--format", "docker", "--pull-never", layers, "--tag", IMAGE]
     print(store.buildah("bud", *options, *arguments, "."), file=sys.stderr)
 
 

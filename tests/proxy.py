@@ -12,12 +12,12 @@ from pathlib import Path
 
 import grpc
 
-from scripts.serving.paths import ROOT
+from scripts.serving.paths import BUILD, ROOT
 from scripts.serving.settings import HOST, Ports
 from tests.serving import LARGE_MESSAGES
 
 DEPLOY = ROOT / "deploy" / "nginx"
-PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:{BUILD / 'nginx' / 'usr' / 'sbin'}"
 NGINX = shutil.which("nginx", path=PATH)
 
 

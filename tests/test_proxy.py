@@ -17,7 +17,7 @@ from scripts.serving.settings import HOST, Ports
 from tests.proxy import DEPLOY, NGINX, Proxy, start_proxy
 from tests.serving import Server, Stubs
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here:  sudo apt-get install -y nginx-light")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here; get it with: bash scripts/fetch_nginx.sh")
 
 PHOTO = SAMPLE.read_bytes()
 PREDICT = "/predictions/portrait"
