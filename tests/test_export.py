@@ -17,7 +17,6 @@ from model.fidelity import compare
 from model.fused import FusedConv
 from model.loading import load_network
 from model.quantize import QuantizationError
-from model.quantize import QuantizationError
 from model.weights import Weights
 from tests.seeded import seeded_weights
 
