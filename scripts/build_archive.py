@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model.errors import WeightsError
 from model.export import ExportError
+from model.quantize import QuantizationError
 from model.weights import Weights
 from scripts.fetch_weights import add_hub_options, resolve_from
 from scripts.serving.archive import VERSION, ArchiveError, build
@@ -20,8 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         source, weights = _weights(options)
         print(f"Building {options.output.name} from {weights.name} ({weights.sha256[:12]}) ...", flush=True)
-        build(weights, options.precision, options.output, options.version)
-    except (WeightsError, ExportError, ArchiveError) as error:
+        build(weights, options.precision, options.output, options.version, options.calibration)
+    except (WeightsError, QuantizationError, ExportError, ArchiveError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -37,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Build the archive that TorchServe serves.")
     parser.add_argument("--weights", default="hub", help="auto (hub, else lite), hub, lite or a file; default: hub")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: %(default)s")
+    parser.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="photos to make int8 from, for other weights than lite"
+    )
     parser.add_argument("--output", type=Path, default=ARCHIVE, help="default: %(default)s")
     parser.add_argument("--version", default=VERSION, help="of the model, as in its URL; default: %(default)s")
     add_hub_options(parser)

@@ -26,17 +26,19 @@ class ArchiveError(RuntimeError):
     """The archive could not be made, or does not load."""
 
 
-def build(weights: Weights, precision: str, output: Path, version: str = VERSION) -> None:
+def build(
+    weights: Weights, precision: str, output: Path, version: str = VERSION, calibration: Path | None = None
+) -> None:
     """Write the archive of `weights` to `output`, whole and loadable, or leave `output` as it was.
 
-    `precision`: `auto`, `fp32` or `bf16`, settled when a worker loads it. `version` is the model's: several can be
-    served side by side. The same arguments give the same entries.
-    Raises `WeightsError`, `ExportError` or `ArchiveError`.
+    `precision` and the photos in `calibration` are as for `model.export.export`. `version` is the model's:
+    several can be served side by side. The same arguments give the same entries.
+    Raises `WeightsError`, `QuantizationError`, `ExportError` or `ArchiveError`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         stage = Path(folder)
-        export(weights, stage / f"{NAME}.pt")
+        export(weights, stage / f"{NAME}.pt", precision, calibration)
         _stage_handler(stage, precision)
         archive = _pack(stage, version)
         check(archive)

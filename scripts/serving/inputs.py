@@ -9,7 +9,7 @@ from scripts.serving.paths import ROOT
 
 # What the entries of an archive depend on, beside the weights.
 CODE = ("handler/**/*.py", "handler/model-config.yaml", "model/*.py", "requirements/server.txt")
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
 PINNED_WEIGHTS = ("model/lite/*", "weights.lock")
 
 
