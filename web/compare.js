@@ -5,7 +5,7 @@ export default function ({ parentElement, data }) {
 
   stage.style.aspectRatio = `${data.width} / ${data.height}`;
   // No higher than the window: the controls stay in sight.
-  const width = `min(100%, calc(66vh * ${data.width / data.height}))`;
+  const width = `min(100%, calc(62vh * ${data.width / data.height}))`;
   stage.style.width = find("figcaption").style.width = width;
 
   find(".photo").src = data.photo;

@@ -31,7 +31,8 @@ def show_portraits(photos: Sequence[Photo], options: Options) -> None:
         elif isinstance(outcome, UnavailableError):
             away = outcome
         else:
-            places[photo].error(f"**{photo.name}**: {outcome.message}", icon=":material/broken_image:")
+            reason = outcome.message.removeprefix("photo: ")
+            places[photo].error(f"**{photo.name}**: {reason}", icon=":material/broken_image:")
     with top.container():
         _sum_up(photos, drawn, away)
 
