@@ -3,6 +3,7 @@
     python scripts/score_lite.py pairs ../shared/pairs --tool ../shared/tools/drawing_score.py
     python scripts/score_lite.py background ../shared/photos WORK
     python scripts/score_lite.py blank
+    python scripts/score_lite.py sheet docs/astronaut.jpg model/lite/sheet.jpg
 
 `--drawings FOLDER` keeps the drawings. WORK is the folder of `train_lite.py`, or a new one.
 """
@@ -20,6 +21,7 @@ from model.training.backgrounds import Image
 from model.training.measure import Artist, Drawing, background_ink, blank_photos, load_score, score_pairs
 from model.training.plates import load_plates
 from model.training.preview import drawing_of, line_map
+from model.training.sheet import contact_sheet
 from model.training.subjects import read_hints
 from model.training.teacher import draw
 from model.weights import EMBEDDED
@@ -67,6 +69,14 @@ def _blank(args: argparse.Namespace) -> int:
     return 0
 
 
+def _sheet(args: argparse.Namespace) -> int:
+    photo = cv2.imread(str(args.photo), cv2.IMREAD_COLOR_RGB)
+    if photo is None:
+        raise SystemExit(f"{args.photo}: not a picture that OpenCV reads")
+    sheet = contact_sheet(photo.astype(np.uint8), _artist(args.weights))
+    return 0 if cv2.imwrite(str(args.sheet), sheet[..., ::-1]) else 1
+
+
 def _artist(weights: Path) -> Artist:
     network = load_network(weights)
     return lambda photo: drawing_of(network, photo)
@@ -106,6 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     background.add_argument("photos", type=Path)
     background.add_argument("work", type=Path)
     background.set_defaults(measure=_background)
+    sheet = measures.add_parser("sheet", parents=[common], help="one photo in many lights and framings")
+    sheet.add_argument("photo", type=Path)
+    sheet.add_argument("sheet", type=Path, help="picture to write")
+    sheet.set_defaults(measure=_sheet)
     measures.add_parser("blank", parents=[common], help="photos of nobody").set_defaults(measure=_blank)
     return parser
 

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import torch
 
-from model.loading import load_network
 from model.training.network import save_weights
 from model.training.plates import load_plates
 from model.training.subjects import HINTS, read_hints
-from model.training.train import VIEWS, Recipe, load_run, new_run, split, train
+from model.training.train import VIEWS, Recipe, load_run, new_run, newest_weights, split, train
 
 JUDGES = ("018", "036", "058", "062")  # photos that choose the checkpoint
 HELD_OUT = ("006", "012", "022", "030", "045", "070", "082", "093")  # photos that only measure it
@@ -29,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run_folder = args.work / args.name
     table = load_plates(args.photos, args.work / "plates", read_hints(args.hints))
     data = split(table, HELD_OUT, JUDGES)
-    start = load_network(args.start_from).state_dict() if args.start_from else None
+    start = newest_weights(args.work / args.start_from) if args.start_from else None
     run = load_run(recipe, run_folder) or new_run(recipe, start)
     best = train(run, recipe, data, run_folder, args.save_every)
     path = run_folder / "u2netp_portrait_lite.safetensors"
@@ -52,9 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--views", choices=VIEWS, default="mixed", help="sizes of the examples (default: mixed)")
     parser.add_argument("--decay", type=float, default=1.0, help="last share of the steps, in which the rate falls")
     parser.add_argument("--settled", type=float, default=0.0, help="last share of the steps, batch norm fixed")
-    parser.add_argument("--start-from", type=Path, help="weights of an earlier run")
+    parser.add_argument("--start-from", help="name of an earlier run, whose newest weights begin this one")
     parser.add_argument("--save-every", type=int, default=100, help="steps between states (default: 100)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1, help="of the parts outside the steps (default: 1)")
     return parser
 
 

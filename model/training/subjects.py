@@ -89,16 +89,19 @@ def cut_out(photo: Photo, face: Box) -> NDArray[np.uint8]:
     state[max(2, y - h // 2) :, max(2, x - w // 4) : x + w + w // 4] = cv2.GC_PR_FGD
     state[y + 3 * h // 2 :, max(2, x - w) : min(width - 2, x + 2 * w)] = cv2.GC_PR_FGD
     cv2.ellipse(state, ((x + w / 2, y + h / 2), (w * 0.7, h * 0.9), 0), cv2.GC_FGD, -1)
+    # the neck: a collar between head and shoulders must not part them
+    state[y + h // 2 : y + 2 * h, x + w // 3 : x + 2 * w // 3] = cv2.GC_FGD
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
     cv2.grabCut(photo, state, None, background, foreground, 5, cv2.GC_INIT_WITH_MASK)
     found = np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    return _largest(cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)))
+    return _connected(cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), (x + w // 2, y + h // 2))
 
 
-def _largest(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    return np.asarray(labels == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]), np.uint8)
+def _connected(mask: NDArray[np.uint8], start: tuple[int, int]) -> NDArray[np.uint8]:
+    """What hangs together with the point (x, y)."""
+    _, labels = cv2.connectedComponents(mask)
+    return np.asarray(labels == labels[start[1], start[0]], np.uint8)
 
 
 def soften(photo: Photo, mask: NDArray[np.uint8]) -> Mask:

@@ -13,7 +13,19 @@ from numpy.random import Generator
 from tqdm import tqdm
 
 from model.training.backgrounds import Image, Size, without_person
-from model.training.network import State, blend, loss_of, new_network, settle, train_step, with_state
+from model.training.network import (
+    Batch,
+    State,
+    begin_fusion,
+    blend,
+    loss_of,
+    measure_statistics,
+    new_network,
+    settle,
+    train_step,
+    twin_of,
+    with_state,
+)
 from model.training.plates import Plates
 from model.training.preview import write_preview
 from model.training.views import batch, example, normalise
@@ -23,10 +35,11 @@ from model.u2net import U2Net
 # large ones teach what a whole picture looks like.
 Shape = tuple[float, Size, int]
 VIEWS: dict[str, tuple[Shape, ...]] = {
-    "small": ((0.6, (160, 160), 5), (0.2, (192, 160), 4), (0.2, (256, 256), 2)),
-    "mixed": ((0.3, (160, 160), 5), (0.4, (256, 224), 2), (0.3, (384, 320), 1)),
-    "large": ((0.3, (256, 256), 2), (0.4, (384, 320), 1), (0.3, (512, 448), 1)),
+    "small": ((0.5, (160, 160), 2), (0.3, (192, 160), 2), (0.2, (256, 224), 1)),
+    "mixed": ((0.35, (192, 160), 2), (0.25, (224, 192), 2), (0.3, (320, 256), 1), (0.1, (448, 384), 1)),
+    "large": ((0.3, (224, 192), 2), (0.3, (320, 288), 1), (0.25, (384, 352), 1), (0.15, (512, 448), 1)),
 }
+MEASURED = 40  # batches over which the statistics of batch norm are measured before they are fixed
 STATE_FILE = "state.pt"
 
 
@@ -41,6 +54,7 @@ class Recipe:
     decay: float = 1.0  # the last share of the steps, in which the rate falls to 0
     settled: float = 0.0  # the last share of the steps, with the statistics of batch norm fixed
     warm_up: int = 30  # steps until the rate is reached
+    twins: int = 2  # batches per step, each on a core of its own
     keep: float = 0.99  # of the running mean of the weights, per step
 
 
@@ -57,7 +71,7 @@ class Data:
 class Run:
     """What an interruption must not lose."""
 
-    network: U2Net
+    networks: list[U2Net]  # twins: the same parameters
     optimizer: torch.optim.Optimizer
     mean: State
     step: int = 0
@@ -78,8 +92,10 @@ def new_run(recipe: Recipe, start: State | None = None) -> Run:
     network = new_network(recipe.seed)
     if start is not None:
         network.load_state_dict(start)
+        begin_fusion(network)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, fused=True)
-    return Run(network, optimizer, {name: t.clone() for name, t in network.state_dict().items()})
+    twins = [network, *(twin_of(network) for _ in range(recipe.twins - 1))]
+    return Run(twins, optimizer, {name: t.clone() for name, t in network.state_dict().items()})
 
 
 def train(run: Run, recipe: Recipe, data: Data, folder: Path, save_every: int = 100) -> State:
@@ -102,22 +118,34 @@ def train(run: Run, recipe: Recipe, data: Data, folder: Path, save_every: int = 
 def _step(run: Run, recipe: Recipe, data: Data, step: int) -> float:
     # seeded by the step, so that a resumed run sees what an uninterrupted one does
     rng = np.random.default_rng((recipe.seed, step))
-    size, count = _shape(rng, VIEWS[recipe.views])
-    examples = [example(rng, size, data.people, data.scenes) for _ in range(count)]
+    batches = [_batch(rng, VIEWS[recipe.views], data) for _ in run.networks]
     for group in run.optimizer.param_groups:
         group["lr"] = rate_at(recipe, step)
-    run.network.train()
-    if step >= recipe.steps * (1 - recipe.settled):
-        settle(run.network)
-    loss = train_step(run.network, run.optimizer, *batch(examples))
+    first_settled = math.ceil(recipe.steps * (1 - recipe.settled))
+    if step == first_settled:
+        _measure(run, recipe, data)
+    for network in run.networks:
+        network.train()
+        if step >= first_settled:
+            settle(network)
+    loss = train_step(run.networks, run.optimizer, batches)
     run.step = step + 1
-    blend(run.mean, run.network, min(recipe.keep, run.step / (run.step + 10)))
+    blend(run.mean, run.networks[0], min(recipe.keep, run.step / (run.step + 10)))
     return loss
 
 
-def _shape(rng: Generator, shapes: tuple[Shape, ...]) -> tuple[Size, int]:
+def _measure(run: Run, recipe: Recipe, data: Data) -> None:
+    batches = (_batch(np.random.default_rng((recipe.seed, i)), VIEWS[recipe.views], data)[0] for i in range(MEASURED))
+    measure_statistics(run.networks[0], batches)
+    for name, buffer in run.networks[0].named_buffers():
+        run.mean[name].copy_(buffer)
+    for twin in run.networks[1:]:
+        twin.load_state_dict(run.networks[0].state_dict())
+
+
+def _batch(rng: Generator, shapes: tuple[Shape, ...], data: Data) -> Batch:
     _, size, count = shapes[rng.choice(len(shapes), p=[share for share, _, _ in shapes])]
-    return size, count
+    return batch([example(rng, size, data.people, data.scenes) for _ in range(count)])
 
 
 def rate_at(recipe: Recipe, step: int) -> float:
@@ -152,7 +180,7 @@ def save_run(run: Run, recipe: Recipe, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     stored = {
         "recipe": asdict(recipe),
-        "network": run.network.state_dict(),
+        "network": run.networks[0].state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "mean": run.mean,
         "best": run.best,
@@ -164,6 +192,12 @@ def save_run(run: Run, recipe: Recipe, folder: Path) -> None:
     os.replace(part, folder / STATE_FILE)
 
 
+def newest_weights(folder: Path) -> State:
+    """The weights, under our names, at the last save of the run in `folder`."""
+    stored: dict[str, State] = torch.load(folder / STATE_FILE, weights_only=True)
+    return stored["network"]
+
+
 def load_run(recipe: Recipe, folder: Path) -> Run | None:
     """The run interrupted in `folder`, or None. Raises ValueError when it followed another recipe."""
     path = folder / STATE_FILE
@@ -172,7 +206,10 @@ def load_run(recipe: Recipe, folder: Path) -> Run | None:
     stored: dict[str, Any] = torch.load(path, weights_only=True)
     if stored["recipe"] != asdict(recipe):
         raise ValueError(f"{path}: begun as {stored['recipe']}, not {asdict(recipe)}; use another folder")
-    run = new_run(recipe, stored["network"])
+    run = new_run(recipe)
+    run.networks[0].load_state_dict(stored["network"])
+    for twin in run.networks[1:]:
+        twin.load_state_dict(stored["network"])
     run.optimizer.load_state_dict(stored["optimizer"])
     run.mean, run.best = stored["mean"], stored["best"]
     run.step, run.best_loss = stored["step"], stored["best_loss"]

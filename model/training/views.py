@@ -14,7 +14,8 @@ from model.drawing import DEVIATION, MEAN
 from model.training.backgrounds import Image, Size, behind, flat
 from model.training.plates import SIDES, Plate, Plates
 
-EMPTY = 0.06  # share of examples without a person, whose drawing is blank paper
+SMALLEST, LARGEST = 150, 720  # sides of a plate in a view, pixels
+EMPTY = 0.08  # share of examples without a person, whose drawing is blank paper
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ def example(rng: Generator, size: Size, people: Sequence[Plates], scenes: Sequen
     """One augmented example of the size (height, width)."""
     background = behind(rng, size, scenes)
     if rng.random() < EMPTY:
-        return Example(relight(rng, background), np.full(size, 255, np.uint8))
+        nobody = flat(rng, size) if rng.random() < 0.35 else relight(rng, background)
+        return Example(nobody, np.full(size, 255, np.uint8))
     person = people[int(rng.integers(len(people)))]
     view = place(rng, size, person, background)
     return Example(relight(rng, view.photo), view.drawing)
@@ -37,7 +39,7 @@ def example(rng: Generator, size: Size, people: Sequence[Plates], scenes: Sequen
 
 def place(rng: Generator, size: Size, person: Plates, background: Image) -> Example:
     """A person, scaled, turned, moved and mirrored, before the background or their own."""
-    side = min(size) * float(np.exp(rng.uniform(np.log(0.5), np.log(2.4))))
+    side = _side(rng, min(size))
     level = min(SIDES, key=lambda known: abs(np.log(known / side)))
     plate, scale = person[level], float(np.clip(side / level, 0.6, 1.4))
     matrix = _matrix(rng, size, plate, level, scale)
@@ -66,6 +68,13 @@ class _Warp:
             image, self.matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=border
         )
         return np.asarray(warped, np.uint8)
+
+
+def _side(rng: Generator, view: int) -> float:
+    low = max(SMALLEST, 0.5 * view)
+    # mostly whole people with something around them, which must go; else close views of their lines
+    high = max(1.3 * view, 1.3 * low) if rng.random() < 0.6 else LARGEST
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _matrix(rng: Generator, size: Size, plate: Plate, level: int, scale: float) -> NDArray[np.float64]:
