@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image without a Docker daemon, runs it and tries it out; needs root and Debian. Leaves build/image,
-# which makes the next time shorter. PORTRAIT_IMAGE_WEIGHTS: hub or lite (default). Arguments go to pytest.
+# Builds the image without a Docker daemon, runs it and tries it out; needs root and Debian. Leaves build/image, some
+# gigabytes, which makes the next time shorter. PORTRAIT_IMAGE_WEIGHTS: hub or lite (default). Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if [ "$(id -u)" != 0 ]; then
