@@ -1,6 +1,6 @@
 """What a client may choose: one table of parsers, one frozen result.
 
-`docs/contract` of the project is the README's table of options; a test keeps the two equal.
+The README has the same table for people; a test keeps the two equal.
 """
 
 import math
