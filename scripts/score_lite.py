@@ -62,10 +62,11 @@ def _background(args: argparse.Namespace) -> int:
 
 def _blank(args: argparse.Namespace) -> int:
     network = load_network(args.weights)
-    for name, photo in blank_photos().items():
+    for name, photo in blank_photos(args.side).items():
         fused = line_map(network, photo)
         _line(name, {"highest": float(fused.max()), "spread": float(fused.max() - fused.min())})
-        _keep(args.drawings, name.replace(" ", "_"), drawing_of(network, photo))
+        if args.drawings:
+            _keep(args.drawings, name.replace(" ", "_"), drawing_of(network, photo))
     return 0
 
 
@@ -120,7 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("photo", type=Path)
     sheet.add_argument("sheet", type=Path, help="picture to write")
     sheet.set_defaults(measure=_sheet)
-    measures.add_parser("blank", parents=[common], help="photos of nobody").set_defaults(measure=_blank)
+    blank = measures.add_parser("blank", parents=[common], help="photos of nobody")
+    blank.add_argument("--side", type=int, default=512, help="pixels (default: 512)")
+    blank.set_defaults(measure=_blank)
     return parser
 
 

@@ -24,11 +24,11 @@ HELD_OUT = ("006", "012", "022", "030", "045", "070", "082", "093")  # photos th
 def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     torch.set_num_threads(args.threads)
-    recipe = Recipe(args.steps, args.seed, args.rate, args.views, args.decay, args.settled)
     run_folder = args.work / args.name
     table = load_plates(args.photos, args.work / "plates", read_hints(args.hints))
     data = split(table, HELD_OUT, JUDGES)
-    start = newest_weights(args.work / args.start_from) if args.start_from else None
+    start, settled = newest_weights(args.work / args.start_from) if args.start_from else (None, False)
+    recipe = Recipe(args.steps, args.seed, args.rate, args.views, args.decay, args.settled, measure=not settled)
     run = load_run(recipe, run_folder) or new_run(recipe, start)
     best = train(run, recipe, data, run_folder, args.save_every)
     path = run_folder / "u2netp_portrait_lite.safetensors"

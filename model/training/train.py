@@ -16,9 +16,7 @@ from model.training.backgrounds import Image, Size, without_person
 from model.training.network import (
     Batch,
     State,
-    begin_fusion,
     blend,
-    loss_of,
     measure_statistics,
     new_network,
     settle,
@@ -54,6 +52,7 @@ class Recipe:
     decay: float = 1.0  # the last share of the steps, in which the rate falls to 0
     settled: float = 0.0  # the last share of the steps, with the statistics of batch norm fixed
     warm_up: int = 30  # steps until the rate is reached
+    measure: bool = True  # whether those statistics are measured first, or kept from an earlier run
     twins: int = 2  # batches per step, each on a core of its own
     keep: float = 0.99  # of the running mean of the weights, per step
 
@@ -92,7 +91,6 @@ def new_run(recipe: Recipe, start: State | None = None) -> Run:
     network = new_network(recipe.seed)
     if start is not None:
         network.load_state_dict(start)
-        begin_fusion(network)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, fused=True)
     twins = [network, *(twin_of(network) for _ in range(recipe.twins - 1))]
     return Run(twins, optimizer, {name: t.clone() for name, t in network.state_dict().items()})
@@ -122,7 +120,7 @@ def _step(run: Run, recipe: Recipe, data: Data, step: int) -> float:
     for group in run.optimizer.param_groups:
         group["lr"] = rate_at(recipe, step)
     first_settled = math.ceil(recipe.steps * (1 - recipe.settled))
-    if step == first_settled:
+    if step == first_settled and recipe.measure:
         _measure(run, recipe, data)
     for network in run.networks:
         network.train()
@@ -160,19 +158,20 @@ def rate_at(recipe: Recipe, step: int) -> float:
 def judge(run: Run, data: Data) -> None:
     """Keeps the running mean when the judges' photos like it best; without judges, the newest."""
     network = with_state(run.mean)
-    losses = [_loss(network, person) for person in data.judges]
+    losses = [_fault(network, person) for person in data.judges]
     loss = float(np.mean(losses)) if losses else -float(run.step)
     if loss < run.best_loss:
         run.best_loss = loss
         run.best = {name: tensor.clone() for name, tensor in run.mean.items()}
 
 
-def _loss(network: U2Net, person: Plates) -> float:
+def _fault(network: U2Net, person: Plates) -> float:
+    """Mean absolute error of the fused map: what is seen, on the whole photo."""
     plate = person[384]
     maps = torch.from_numpy(1 - plate.drawing.astype(np.float32) / 255)[None, None]
     with torch.autocast("cpu", torch.bfloat16):
-        logits = network.side_logits(normalise(plate.photo)[None])
-    return loss_of(logits, maps).item()
+        fused = network(normalise(plate.photo)[None])
+    return float((fused.float() - maps).abs().mean())
 
 
 def save_run(run: Run, recipe: Recipe, folder: Path) -> None:
@@ -192,10 +191,10 @@ def save_run(run: Run, recipe: Recipe, folder: Path) -> None:
     os.replace(part, folder / STATE_FILE)
 
 
-def newest_weights(folder: Path) -> State:
-    """The weights, under our names, at the last save of the run in `folder`."""
-    stored: dict[str, State] = torch.load(folder / STATE_FILE, weights_only=True)
-    return stored["network"]
+def newest_weights(folder: Path) -> tuple[State, bool]:
+    """At the last save of the run in `folder`: weights under our names; is batch norm settled?"""
+    stored: dict[str, Any] = torch.load(folder / STATE_FILE, weights_only=True)
+    return stored["network"], stored["recipe"]["settled"] > 0
 
 
 def load_run(recipe: Recipe, folder: Path) -> Run | None:

@@ -1,0 +1,74 @@
+"""The figures of the embedded weights: ink behind people, scores against drawings, blank photos, the sheet."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from model.training.measure import background_ink, blank_photos, load_score, score_pairs
+from model.training.plates import Plate
+from model.training.sheet import VARIANTS, contact_sheet, framed
+from scripts import score_lite
+from tests.portraits import portrait
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def _plate() -> Plate:
+    mask = np.zeros((100, 100), np.uint8)
+    mask[:, :40] = 255
+    return Plate(np.zeros((100, 100, 3), np.uint8), mask, mask, (0.2, 0.5))
+
+
+def test_only_ink_far_from_the_person_counts() -> None:
+    drawing = np.full((100, 100), 255, np.uint8)
+    drawing[:, :60] = 0
+    assert background_ink(drawing, _plate()) == 0
+    drawing[:50, 80:] = 0
+    assert background_ink(drawing, _plate()) == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_person_who_fills_the_photo_leaves_nothing_to_measure() -> None:
+    full = np.full((50, 50), 255, np.uint8)
+    assert np.isnan(background_ink(full, Plate(np.zeros((50, 50, 3), np.uint8), full, full, (0.5, 0.5))))
+
+
+def test_the_reference_drawings_score_one_against_themselves() -> None:
+    pairs, tool = SHARED / "pairs", SHARED / "tools" / "drawing_score.py"
+    if not tool.is_file():
+        pytest.skip("the reference drawings are not beside this checkout")
+    references = iter(sorted(pairs.glob("*_drawing.png")))
+    rows = list(score_pairs(pairs, lambda _: cv2.imread(str(next(references)), 0).astype(np.uint8), load_score(tool)))
+    assert len(rows) >= 10
+    assert all(value == pytest.approx(1) for _, figures, _ in rows for value in figures.values())
+
+
+def test_frames_keep_the_aspect_and_suit_the_network() -> None:
+    for shape in ((1000, 500), (300, 900), (64, 64)):
+        height, width = framed(np.zeros((*shape, 3), np.uint8)).shape[:2]
+        assert height % 32 == width % 32 == 0
+        assert height / width == pytest.approx(shape[0] / shape[1], rel=0.1)
+        assert height * width == pytest.approx(512 * 512, rel=0.1)
+
+
+def test_the_sheet_shows_every_variant() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def artist(photo: np.ndarray) -> np.ndarray:
+        seen.append(photo.shape)
+        return np.zeros(photo.shape[:2], np.uint8)
+
+    sheet = contact_sheet(portrait(0), artist)
+    assert len(seen) == len(VARIANTS)
+    assert sheet.ndim == 3
+
+
+def test_blank_photos_are_the_same_every_time() -> None:
+    first, second = blank_photos(64), blank_photos(64)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_the_script_prints_a_line_per_blank_photo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert score_lite.main(["blank", "--side", "64"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(blank_photos())

@@ -1,0 +1,125 @@
+"""Two steps of training on generated portraits: what comes out, and what an interruption loses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.loading import load_network
+from model.training import train as training
+from model.training.network import measure_statistics, new_network, save_weights, train_step
+from model.training.plates import load_plates
+from model.training.subjects import read_hints
+from model.training.train import Data, Recipe, load_run, new_run, rate_at, split, train
+from model.training.views import batch, example
+from model.weights import EMBEDDED
+from scripts import train_lite
+from tests.portraits import write_portraits
+
+RECIPE = Recipe(steps=2, seed=3, views="small", settled=0.5)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    folder = tmp_path_factory.mktemp("training")
+    hints = write_portraits(folder / "photos", ("a", "b"))
+    table = load_plates(folder / "photos", folder / "plates", read_hints(hints))
+    return split(table, held_out=(), judges=("b",))
+
+
+class StoppedError(Exception):
+    """Stands for a run that is ended from outside."""
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "MEASURED", 2)
+    whole = train(new_run(RECIPE), RECIPE, data, tmp_path / "whole", save_every=1)
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "write_preview", stop)
+        with pytest.raises(StoppedError):
+            train(new_run(RECIPE), RECIPE, data, tmp_path / "parts", save_every=1)
+    run = load_run(RECIPE, tmp_path / "parts")
+    assert run is not None
+    assert run.step == 1
+    resumed = train(run, RECIPE, data, tmp_path / "parts", save_every=1)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_another_recipe_does_not_go_on_in_the_same_folder(tmp_path: Path) -> None:
+    training.save_run(new_run(RECIPE), RECIPE, tmp_path)
+    with pytest.raises(ValueError, match="begun as"):
+        load_run(Recipe(steps=3), tmp_path)
+
+
+def test_the_script_leaves_weights_that_load_and_a_preview(tmp_path: Path) -> None:
+    hints = write_portraits(tmp_path / "photos", ("a",))
+    arguments = [str(tmp_path / "photos"), str(tmp_path / "work"), "--hints", str(hints), "--views", "small"]
+    assert train_lite.main([*arguments, "--steps", "2"]) == 0
+    written = tmp_path / "work" / "run" / "u2netp_portrait_lite.safetensors"
+    assert written.stat().st_size < 5e6
+    untrained = new_network(0).fuse.weight.half().float()
+    assert not torch.equal(load_network(written).fuse.weight, untrained)
+    assert (tmp_path / "work" / "run" / "preview.png").is_file()
+
+
+def test_steps_on_one_example_bring_its_loss_down(data: Data) -> None:
+    run = new_run(RECIPE)
+    shown = batch([example(np.random.default_rng(1), (64, 64), data.people, data.scenes)])
+    losses = [train_step(run.networks, run.optimizer, [shown, shown]) for _ in range(8)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_settled_statistics_stay_as_they_are(settled: bool, data: Data, tmp_path: Path) -> None:
+    recipe = Recipe(steps=1, views="small", settled=1.0 if settled else 0.0, measure=False)
+    run = new_run(recipe)
+    name = "encoder.0.entry.bn.running_mean"
+    before = run.networks[0].state_dict()[name].clone()
+    train(run, recipe, data, tmp_path)
+    assert torch.equal(before, run.networks[0].state_dict()[name]) == settled
+
+
+def test_measured_statistics_are_those_of_the_photos_shown() -> None:
+    network = new_network(0)
+    photos = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    measure_statistics(network, [photos])
+    entry = network.get_submodule("encoder.0.entry")
+    shown = entry.get_submodule("conv")(photos).mean((0, 2, 3))
+    assert torch.allclose(network.state_dict()["encoder.0.entry.bn.running_mean"], shown, atol=1e-2)
+
+
+def test_twins_share_their_parameters_and_agree_on_statistics(data: Data) -> None:
+    run = new_run(RECIPE)
+    shown = [batch([example(np.random.default_rng(i), (64, 64), data.people, data.scenes)]) for i in (1, 2)]
+    train_step(run.networks, run.optimizer, shown)
+    states = [network.state_dict() for network in run.networks]
+    assert len(states) == 2
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_rate_climbs_holds_and_falls() -> None:
+    recipe = Recipe(steps=100, rate=1.0, warm_up=10, decay=0.5)
+    rates = [rate_at(recipe, step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10:50] == pytest.approx([1.0] * 40)
+    assert np.all(np.diff(rates[50:]) < 0)
+    assert rates[99] < 0.01
+
+
+def test_weights_beyond_half_precision_are_refused(tmp_path: Path) -> None:
+    state = new_network(0).state_dict()
+    state["fuse.bias"] = torch.tensor([1e6])
+    with pytest.raises(ValueError, match="half precision"):
+        save_weights(state, tmp_path / "weights.safetensors")
+
+
+def test_the_embedded_weights_are_small_and_load() -> None:
+    assert EMBEDDED.stat().st_size < 5e6
+    assert load_network(EMBEDDED).fuse.weight.isfinite().all()
