@@ -16,7 +16,7 @@ from model.u2net import ConvBnRelu, Rsu, U2Net, pool, upsample_like
 
 
 class FusedConv(nn.Module):
-    """3x3 convolution that keeps the size, and ReLU or none: (B, in, H, W) -> (B, out, H, W)."""
+    """Convolution that keeps the size, and ReLU or none: (B, in, H, W) -> (B, out, H, W)."""
 
     weight: Tensor
     bias: Tensor
@@ -25,7 +25,8 @@ class FusedConv(nn.Module):
         super().__init__()
         self.weight = nn.Buffer(weight.detach())
         self.bias = nn.Buffer(bias.detach())
-        self.steps = [dilation, dilation]
+        self.dilation = [dilation, dilation]
+        self.padding = [weight.shape[-1] // 2 * dilation] * 2
         self.activation = "relu" if relu else "none"
 
     @torch.jit.export
@@ -35,12 +36,40 @@ class FusedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cuda:
-            y = F.conv2d(x, self.weight, self.bias, [1, 1], self.steps, self.steps)
+            y = F.conv2d(x, self.weight, self.bias, [1, 1], self.padding, self.dilation)
             return F.relu(y) if self.activation == "relu" else y
         z: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, self.steps, [1, 1], self.steps, 1, self.activation, [], ""
+            x, self.weight, self.bias, self.padding, [1, 1], self.dilation, 1, self.activation, [], ""
         )
         return z
+
+
+class SideOutput(nn.Module):
+    """A 3x3 convolution to a single map: (B, in, H, W) -> float32 (B, 1, H, W).
+
+    Kernels compute 16 output channels at once, whether used or not. So each of the nine taps
+    becomes a map of its own in one 1x1 convolution, and the maps are shifted and summed.
+    """
+
+    def __init__(self, taps: nn.Module, bias: float) -> None:
+        super().__init__()
+        self.taps = taps
+        self.bias = bias
+
+    @torch.jit.export
+    def prepare(self, dtype: torch.dtype) -> None:
+        self.taps.prepare(dtype)  # type: ignore[operator]
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.taps(x)
+        batch, _, height, width = maps.shape
+        framed = torch.zeros([batch, 9, height + 2, width + 2], device=maps.device)
+        framed[:, :, 1:-1, 1:-1] = maps
+        total = framed[:, 0:1, :height, :width] + self.bias
+        for i in range(1, 9):
+            row, column = i // 3, i % 3
+            total += framed[:, i : i + 1, row : row + height, column : column + width]
+        return total
 
 
 class Steps(nn.Module):
@@ -141,7 +170,7 @@ class FusedU2Net(nn.Module):
             features.append(x)
         logits = torch.zeros([], device=x.device)
         for i, side in enumerate(self.sides):
-            logits = logits + upsample_like(side(features[i]).float(), x)
+            logits = logits + upsample_like(side(features[i]), x)
         return torch.sigmoid(logits)
 
 
@@ -155,8 +184,8 @@ def float_network(network: U2Net) -> FusedU2Net:
     layers: dict[str, nn.Module] = {
         name: FusedConv(*folded(layer), dilation_of(layer)) for name, layer in convolutions(network)
     }
-    for name, (weight, bias) in side_outputs(network).items():
-        layers[name] = FusedConv(weight, bias, relu=False)
+    for name, (taps, bias) in side_outputs(network).items():
+        layers[name] = SideOutput(FusedConv(taps, torch.zeros(9), relu=False), bias)
     return FusedU2Net(network, layers, FloatSteps())
 
 
@@ -183,18 +212,16 @@ def folded(layer: ConvBnRelu) -> tuple[Tensor, Tensor]:
     return weight.detach(), bias.detach()
 
 
-def side_outputs(network: U2Net) -> dict[str, tuple[Tensor, Tensor]]:
-    """Weight (1, in, 3, 3) and bias (1,) of each side output, with its share of the fused map.
+def side_outputs(network: U2Net) -> dict[str, tuple[Tensor, float]]:
+    """The nine taps (9, in, 1, 1) and the bias of each side output, with its share of the fused map.
 
     The 1x1 fusion is linear and upsampling keeps constants, so they may change places: the fused
     map is the plain sum of these.
     """
-    shares = network.fuse.weight.detach()[0, :, 0, 0]
+    fuse_weight, fuse_bias = (tensor.detach() for tensor in network.fuse.parameters())
     outputs = {}
     for i, (name, side) in enumerate(network.sides.named_children()):
-        weight, bias = (tensor.detach() * shares[i] for tensor in side.parameters())
-        outputs[f"sides.{name}"] = weight, bias
-    first_weight, first_bias = outputs["sides.0"]
-    assert network.fuse.bias is not None
-    outputs["sides.0"] = first_weight, first_bias + network.fuse.bias.detach()
+        weight, bias = (tensor.detach() * fuse_weight[0, i, 0, 0] for tensor in side.parameters())
+        taps = weight[0].permute(1, 2, 0).reshape(9, -1, 1, 1)
+        outputs[f"sides.{name}"] = taps, float(bias + (fuse_bias if i == 0 else 0))
     return outputs

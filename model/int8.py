@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from model.drawing import DEVIATION, MEAN
-from model.fused import FusedU2Net, Steps, convolutions, dilation_of, folded, rsus, side_outputs
+from model.fused import FusedU2Net, SideOutput, Steps, convolutions, dilation_of, folded, rsus, side_outputs
 from model.u2net import Rsu, U2Net, upsample_like
 
 Ranges = Mapping[str, Tensor]
@@ -25,7 +25,7 @@ _QUIETEST = 0.02
 
 
 class ByteConv(nn.Module):
-    """3x3 convolution on uint8 maps: uint8 out after ReLU, or float32 out without.
+    """Convolution on uint8 maps: uint8 out after ReLU, or float32 out without.
 
     `weight` and `bias` are those of maps in units of their ranges.
     """
@@ -37,7 +37,7 @@ class ByteConv(nn.Module):
         weight: Tensor,
         bias: Tensor,
         dilation: int = 1,
-        padding: int = 1,
+        framed: bool = False,
         zero_point: int = 0,
         relu: bool = True,
     ) -> None:
@@ -48,7 +48,7 @@ class ByteConv(nn.Module):
         self.bias = nn.Buffer(bias)
         self.zero = nn.Buffer(torch.zeros(len(scale), dtype=torch.int32))
         self.dilation = [dilation, dilation]
-        self.padding = [padding * dilation, padding * dilation]
+        self.padding = [0 if framed else weight.shape[-1] // 2 * dilation] * 2
         self.zero_point = zero_point  # the value of x that stands for 0
         self.relu = relu
 
@@ -80,7 +80,7 @@ class PhotoConv(nn.Module):
         mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
         per_step = weight / (deviation * _TOP).view(1, 3, 1, 1)
         bias = bias + (per_step.sum((2, 3)) * (_MIDDLE - mean * _TOP)).sum(1)
-        self.conv = ByteConv(per_step, bias, padding=0, zero_point=_MIDDLE)
+        self.conv = ByteConv(per_step, bias, framed=True, zero_point=_MIDDLE)
         self.around = nn.Buffer((mean * _TOP).round().to(torch.uint8).view(1, 3, 1, 1))
 
     @torch.jit.export
@@ -138,9 +138,10 @@ def int8_network(network: U2Net, ranges: Ranges) -> FusedU2Net:
             layers[name] = PhotoConv(weight, bias)
         else:
             layers[name] = ByteConv(weight * inputs.view(1, -1, 1, 1), bias, dilation_of(layer))
-    for name, (weight, bias) in side_outputs(network).items():
+    for name, (taps, side_bias) in side_outputs(network).items():
         inputs, _ = units[name]
-        layers[name] = ByteConv(weight * inputs.view(1, -1, 1, 1), bias, relu=False)
+        conv = ByteConv(taps * inputs.view(1, -1, 1, 1), torch.zeros(9), relu=False)
+        layers[name] = SideOutput(conv, side_bias)
     return FusedU2Net(network, layers, ByteSteps())
 
 
