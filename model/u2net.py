@@ -90,17 +90,14 @@ class Rsu(nn.Module):
         height, mid, out, self.dilated = stage
         steps = [2**i if self.dilated else 1 for i in range(height - 1)]
         self.entry = ConvBnRelu(in_channels, out)
-        self.down = nn.ModuleList(
-            ConvBnRelu(mid if i else out, mid, step) for i, step in enumerate(steps)
-        )
+        self.down = nn.ModuleList(ConvBnRelu(mid if i else out, mid, step) for i, step in enumerate(steps))
         self.bottom = ConvBnRelu(mid, mid, 2 * steps[-1])
         self.up = nn.ModuleList(
-            ConvBnRelu(2 * mid, mid if i else out, step)
-            for i, step in reversed(list(enumerate(steps)))
+            ConvBnRelu(2 * mid, mid if i else out, step) for i, step in reversed(list(enumerate(steps)))
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        entry = self.entry(x)
+        entry: Tensor = self.entry(x)
         x = entry
         skips: list[Tensor] = []
         for i, layer in enumerate(self.down):
@@ -110,7 +107,7 @@ class Rsu(nn.Module):
         for layer in self.up:
             skip = skips.pop()
             x = layer(torch.cat((upsample_like(x, skip), skip), 1))
-        return x + entry
+        return entry + x
 
 
 class U2Net(nn.Module):

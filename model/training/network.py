@@ -80,7 +80,7 @@ def _backward(network: U2Net, batch: Batch) -> float:
     with torch.autocast("cpu", torch.bfloat16):
         logits = network.side_logits(photos)
     loss = loss_of(logits, maps)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return loss.item()
 
 
