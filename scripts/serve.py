@@ -26,8 +26,10 @@ from scripts.serving.state import folder_of, read_state
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted, or in the background; status 1 and one line when that cannot be done."""
     options = _parser().parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # who starts this with nohup wants it to outlive the terminal; SIGINT is ignored by mere shell convention
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _leave)
     try:
         return _stop(options) if options.stop else _serve(options)
     except SetupError as error:
