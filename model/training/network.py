@@ -15,6 +15,7 @@ from model.loading import load_network
 from model.u2net import ARCHITECTURES, U2Net, published_name
 
 State = dict[str, Tensor]
+STRAY = 3.0  # weight of ink on far paper
 
 
 def new_network(seed: int) -> U2Net:
@@ -43,10 +44,19 @@ def loss_of(logits: list[Tensor], maps: Tensor) -> Tensor:
     """Seven logits and the true line maps, each (B, 1, H, W), 1 ink -> the loss, a scalar.
 
     The published training sums binary cross-entropy over all seven maps (Qin et al., 2020, section
-    3.3); the absolute error of the fused map keeps paper white and ink black.
+    3.3); the absolute error of the fused map keeps paper white and ink black. Ink far from every true
+    line counts once more: where the network doubts, the background should go.
     """
     entropy = sum(F.binary_cross_entropy_with_logits(plane.float(), maps) for plane in logits)
-    return entropy + 2 * F.l1_loss(torch.sigmoid(logits[0].float()), maps)
+    fused = torch.sigmoid(logits[0].float())
+    stray = -torch.log1p(-fused.clamp(max=0.999)) * _far_paper(maps)
+    return entropy + 2 * F.l1_loss(fused, maps) + STRAY * stray.mean()
+
+
+def _far_paper(maps: Tensor) -> Tensor:
+    """Line maps (B, 1, H, W) -> 1 where no ink is within 15 pixels, else 0."""
+    near = F.max_pool2d(F.max_pool2d(maps, (31, 1), 1, (15, 0)), (1, 31), 1, (0, 15))
+    return (near < 0.3).float()
 
 
 Batch = tuple[Tensor, Tensor]  # normalised photos (B, 3, H, W), line maps (B, 1, H, W)

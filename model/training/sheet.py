@@ -8,7 +8,7 @@ import numpy as np
 from model.training.backgrounds import Image
 from model.training.measure import Artist
 
-CELL = 256  # height of a cell, pixels
+CELL = 256  # longer side of a photo on the sheet, pixels
 Variant = Callable[[Image], Image]
 
 
@@ -46,8 +46,11 @@ VARIANTS: dict[str, Variant] = {
 def contact_sheet(photo: Image, artist: Artist, columns: int = 2) -> Image:
     """RGB uint8 (H, W, 3) -> a sheet of pairs, photo and drawing, RGB uint8."""
     pairs = [_pair(framed(variant(photo)), artist) for variant in VARIANTS.values()]
-    width = max(pair.shape[1] for pair in pairs)
-    padded = [np.pad(p, ((0, 8), (0, width - p.shape[1] + 8), (0, 0)), constant_values=255) for p in pairs]
+    height, width = (max(pair.shape[axis] for pair in pairs) for axis in (0, 1))
+    padded = [
+        np.pad(p, ((0, height - p.shape[0] + 8), (0, width - p.shape[1] + 8), (0, 0)), constant_values=255)
+        for p in pairs
+    ]
     rows = [np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)]
     return np.asarray(np.vstack(rows), np.uint8)
 
@@ -63,6 +66,6 @@ def framed(photo: Image, area: int = 512 * 512) -> Image:
 
 def _pair(photo: Image, artist: Artist) -> Image:
     drawing = cv2.cvtColor(artist(photo), cv2.COLOR_GRAY2RGB)
-    scale = CELL / photo.shape[0]
+    scale = CELL / max(photo.shape[:2])
     both = np.hstack([photo, drawing])
     return np.asarray(cv2.resize(both, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
