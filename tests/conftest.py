@@ -1,5 +1,6 @@
 """One real TorchServe for the whole test session, started as `scripts/serve.sh` starts it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from scripts.serving.machine import arrange, usable_cores
 from scripts.serving.server import Run
 from tests.networks import write_weights
 from tests.serving import Server, Stubs, free_ports, make_stubs, serving
+
+# A shell that starts the tests in the background lets them, and so what they start, ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What a visitor is told when something goes wrong, and that the rest goes on."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -62,8 +63,9 @@ def forward(port: int, target: int) -> None:
     listener = socket.create_server((HOST, port))
 
     def pump(source: socket.socket, sink: socket.socket) -> None:
-        while data := source.recv(65536):
-            sink.sendall(data)
+        with contextlib.suppress(OSError):  # either end may just hang up
+            while data := source.recv(65536):
+                sink.sendall(data)
 
     def serve() -> None:
         with listener, listener.accept()[0] as client, socket.create_connection((HOST, target)) as server:
