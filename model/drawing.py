@@ -31,7 +31,7 @@ class Drawing(nn.Module):
         self.flat = FLAT
 
     def forward(self, photos: Tensor) -> Tensor:
-        return self.lines(self.network(self.normalised(photos)))
+        return self.drawn(self.network(self.normalised(photos)), photos)
 
     @torch.jit.export
     def normalised(self, photos: Tensor) -> Tensor:
@@ -40,6 +40,14 @@ class Drawing(nn.Module):
         scaled = photos.float() / brightest
         normal = (scaled - self.mean.float()) / self.deviation.float()
         return normal.to(self.mean.dtype).contiguous(memory_format=torch.channels_last)
+
+    @torch.jit.export
+    def drawn(self, fused: Tensor, photos: Tensor) -> Tensor:
+        """Fused maps (B, 1, H, W) and their photos -> line maps (B, H, W); of one colour, all paper."""
+        # the network answers to the photo's frame alone then, and stretching would make that black
+        plain = (photos.amax((2, 3)) == photos.amin((2, 3))).all(1).view(-1, 1, 1)
+        lines = self.lines(fused)
+        return torch.where(plain, torch.ones_like(lines), lines)
 
     @torch.jit.export
     def lines(self, fused: Tensor) -> Tensor:
@@ -65,7 +73,7 @@ class ByteDrawing(FusedDrawing):
     """What is exported in int8; its network reads the photo's bytes and normalises them itself."""
 
     def forward(self, photos: Tensor) -> Tensor:
-        return self.lines(self.network(self.brightened(photos)))
+        return self.drawn(self.network(self.brightened(photos)), photos)
 
     @torch.jit.export
     def brightened(self, photos: Tensor) -> Tensor:

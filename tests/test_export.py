@@ -72,6 +72,16 @@ def test_a_black_photo_is_no_error(module_file: Path) -> None:
     assert bool(((lines >= 0) & (lines <= 1)).all())
 
 
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_photo_of_one_colour_is_paper(eager: Drawing, level: int) -> None:
+    photos = torch.full((2, 3, 64, 32), level, dtype=torch.uint8)
+    photos[1, :, 20:40, 10:20] = 90
+    with torch.inference_mode():
+        blank, drawn = eager(photos)
+    assert bool((blank == 1).all())
+    assert float(drawn.min()) == 0
+
+
 def test_a_flat_map_is_paper_and_a_faint_one_is_stretched(eager: Drawing) -> None:
     flat, faint = torch.full((1, 1, 8, 8), 0.4), torch.full((1, 1, 8, 8), 0.4)
     flat[..., 3], faint[..., 3] = 0.419, 0.421
