@@ -66,7 +66,8 @@ class LineDrawer:
         return list(by_shape.values())
 
     def _draw(self, photos: np.typing.NDArray[np.uint8]) -> LineMap:
-        with torch.inference_mode():
+        # the optimizer of TorchScript finds nothing here and makes the first two photos slow
+        with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             batch = torch.from_numpy(photos).to(self.device).permute(0, 3, 1, 2)
             lines: LineMap = self._module(batch).cpu().numpy()
         return lines

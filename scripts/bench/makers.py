@@ -37,7 +37,14 @@ def eager(inputs: Inputs, precision: str, threads: int) -> Made:
 
 
 def module(inputs: Inputs, precision: str, threads: int) -> Made:
-    return Made(_same, read(inputs.module(precision), _TYPES[precision]), _first)
+    drawing = read(inputs.module(precision), _TYPES[precision])
+
+    def whole(photo: Tensor) -> Tensor:
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            lines: Tensor = drawing(photo)
+        return lines
+
+    return Made(_same, whole, _first)
 
 
 def onnxruntime(inputs: Inputs, precision: str, threads: int) -> Made:
