@@ -92,6 +92,8 @@ def test_nothing_to_paste(visit: Callable[..., Visitor]) -> None:
 def test_the_camera(visit: Callable[..., Visitor]) -> None:
     visitor = visit(permissions=["camera"])
     visitor.page.get_by_text("Use the camera").click()
+    # a shot taken before the first frame is there is none
+    visitor.page.wait_for_function("document.querySelector('video')?.readyState >= 3")
     visitor.page.get_by_role("button", name="Take Photo").click()
     visitor.see("camera")
 
