@@ -16,9 +16,9 @@ from tests.visitor import Visitor, launch, write_photo
 CHROMIUM = shutil.which("chromium")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; closed after this folder's tests, for Playwright keeps an event loop running."""
+    """Debian's Chromium; closed after each file, for Playwright keeps an event loop running."""
     if CHROMIUM is None:
         pytest.skip("no Chromium to look at the page with:  sudo apt-get install -y chromium")
     with sync_playwright() as playwright:
@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def start(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Ports], str]]:
     """Start the page of the server on these ports; its address."""
     started = []
@@ -43,7 +43,7 @@ def start(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         process.wait()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def address(start: Callable[[Ports], str], server: Server) -> str:
     """Where the page is that draws by the session's server."""
     return start(server.run.ports)
