@@ -53,7 +53,7 @@ def export(weights: Weights, path: Path, precision: str = "fp32", calibration: P
 
     The module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once
     its `prepare` has been called with the floating type to compute in. Its bytes depend on the
-    arguments alone. `precision`: `fp32` and `bf16` give the same module, settled where it is
+    arguments alone, in a process that exports once: torch numbers type names anew. `precision`: `fp32` and `bf16` give the same module, settled where it is
     loaded; `int8` another, from the photos in `calibration` or the ranges shipped with the
     embedded weights; `auto` is int8 where this CPU has instructions for it and the drawings pass
     the gate, else float, and logs why. Raises `WeightsError`, `QuantizationError`, or
