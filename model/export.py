@@ -52,13 +52,14 @@ def export(weights: Weights, path: Path, precision: str = "fp32", calibration: P
     """Write the network of `weights` to `path` as a module that turns photos into line maps.
 
     The module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once
-    its `prepare` has been called with the floating type to compute in. Its bytes depend on the
-    arguments alone, in a process that exports once: torch numbers type names anew. `precision`: `fp32` and `bf16` give the same module, settled where it is
-    loaded; `int8` another, from the photos in `calibration` or the ranges shipped with the
-    embedded weights; `auto` is int8 where this CPU has instructions for it and the drawings pass
-    the gate, else float, and logs why. Raises `WeightsError`, `QuantizationError`, or
-    `ExportError` when what was read back draws something else than the network; `path` is then
-    untouched.
+    its `prepare` has been called with the floating type to compute in. In a process that exports
+    once its bytes depend on the arguments alone; in others, torch numbers type names anew.
+
+    `precision`: `fp32` and `bf16` give the same module, settled where it is loaded; `int8` another,
+    from the photos in `calibration` or the ranges shipped with the embedded weights; `auto` is int8
+    where this CPU has instructions for it and the drawings pass the gate, else float, and logs why.
+    Raises `WeightsError`, `QuantizationError`, or `ExportError` when what was read back draws
+    something else than the network; `path` is then untouched.
     """
     network = load_network(weights.path)
     if precision == "auto" and not has_int8():

@@ -1,15 +1,17 @@
 """One real TorchServe for the whole test session, started as `scripts/serve.sh` starts it."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from model.weights import EMBEDDED, resolve
-from scripts.serving.archive import build
+from model.weights import EMBEDDED
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, usable_cores
+from scripts.serving.paths import ROOT
 from scripts.serving.server import Run
 from tests.networks import write_weights
 from tests.serving import Server, Stubs, free_ports, make_stubs, serving
@@ -26,9 +28,10 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def archive(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """portrait.mar of `small_weights`."""
+    """portrait.mar of `small_weights`, built by the command."""
     archive = tmp_path_factory.mktemp("model-store") / "portrait.mar"
-    build(resolve(str(small_weights)), "auto", archive)
+    command = [sys.executable, "-m", "scripts.build_archive", "--weights", str(small_weights), "--output", str(archive)]
+    subprocess.run(command, cwd=ROOT, check=True)
     return archive
 
 
