@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default: 0.002)")
-    parser.add_argument("--views", choices=VIEWS, default="mixed", help="sizes of the examples (default: mixed)")
+    parser.add_argument("--views", choices=VIEWS, default="medium", help="sizes of the examples (default: medium)")
     parser.add_argument("--decay", type=float, default=1.0, help="last share of the steps, in which the rate falls")
     parser.add_argument("--settled", type=float, default=0.0, help="last share of the steps, batch norm fixed")
     parser.add_argument("--start-from", help="name of an earlier run, whose newest weights begin this one")

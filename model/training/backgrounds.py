@@ -75,12 +75,49 @@ def tiles(rng: Generator, size: Size) -> Image:
     return image.clip(0, 255).astype(np.uint8)
 
 
-PATTERNS: tuple[Pattern, ...] = (flat, gradient, clouds, shapes, tiles)
+def strokes(rng: Generator, size: Size) -> Image:
+    """Thick bent strokes with an edge in another colour: graffiti, neon, branches, cables."""
+    image = gradient(rng, size)
+    diagonal = float(np.hypot(*size))
+    for _ in range(rng.integers(3, 16)):
+        turns = rng.normal(0, rng.uniform(0.05, 0.5)) + rng.normal(0, 0.15, 24)
+        angles = rng.uniform(0, 2 * np.pi) + np.cumsum(turns)
+        steps = np.stack([np.cos(angles), np.sin(angles)], 1) * diagonal * rng.uniform(0.01, 0.06)
+        points = (np.cumsum(steps, 0) + rng.uniform(0, 1, 2) * size[::-1]).astype(np.int32)
+        width = max(2, int(diagonal * rng.uniform(0.003, 0.06)))
+        edge, colour = rng.integers(0, 256, (2, 3)).tolist()
+        cv2.polylines(image, [points], False, edge, width + int(rng.integers(1, 8)), cv2.LINE_AA)
+        cv2.polylines(image, [points], False, colour, width, cv2.LINE_AA)
+    return image
+
+
+def papers(rng: Generator, size: Size) -> Image:
+    """Small pictures in crooked rows: notes and photos on a wall, shelves, windows of a house."""
+    image = gradient(rng, size)
+    height, width = size
+    row = int(rng.uniform(0.04, 0.25) * height) + 4
+    column = int(row * rng.uniform(0.6, 1.6)) + 4
+    filled = rng.uniform(0.4, 1)
+    for y in range(0, height, row):
+        for x in range(0, width, column):
+            if rng.random() > filled:
+                continue
+            top, left = (int(v) for v in np.maximum(0, np.array([y, x]) + rng.normal(0, 0.08 * row, 2)))
+            seen = image[top : top + int(row * rng.uniform(0.6, 1)), left : left + int(column * rng.uniform(0.6, 1))]
+            if seen.size:
+                seen[:] = LEAVES[rng.integers(len(LEAVES))](rng, seen.shape[:2])
+    return image
+
+
+PLAIN: tuple[Pattern, ...] = (flat, gradient)
+LEAVES: tuple[Pattern, ...] = (*PLAIN, clouds, tiles)  # what one paper may show
+BUSY: tuple[Pattern, ...] = (clouds, tiles, shapes, strokes, papers)
 
 
 def pattern(rng: Generator, size: Size) -> Image:
-    """Any of the patterns, uint8 (H, W, 3)."""
-    return PATTERNS[rng.integers(len(PATTERNS))](rng, size)
+    """Any of the patterns, mostly a busy one, uint8 (H, W, 3)."""
+    patterns = BUSY if rng.random() < 0.8 else PLAIN
+    return patterns[rng.integers(len(patterns))](rng, size)
 
 
 def without_person(plate: Plate) -> Image:
@@ -105,12 +142,24 @@ def _fill(sums: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.
 
 def behind(rng: Generator, size: Size, scenes: Sequence[Image]) -> Image:
     """A background of any kind, sharp or out of focus, light or dark: uint8 (H, W, 3)."""
-    image = scene(rng, size, scenes) if scenes and rng.random() < 0.6 else pattern(rng, size)
+    image = one_place(rng, size, scenes)
+    if rng.random() < 0.25:
+        # a corner, a door, a post: two places side by side
+        seam = int(size[1] * rng.uniform(0.1, 0.9))
+        image[:, seam:] = one_place(rng, size, scenes)[:, seam:]
     if rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, size[0] / 40)).astype(np.uint8)
     if rng.random() < 0.35:
         image = (image * rng.uniform(0, 1)).astype(np.uint8)
     return image
+
+
+def one_place(rng: Generator, size: Size, scenes: Sequence[Image]) -> Image:
+    """Another photo's background or a pattern, uint8 (H, W, 3)."""
+    if not scenes or rng.random() < 0.4:
+        return pattern(rng, size)
+    image = scene(rng, size, scenes)
+    return np.ascontiguousarray(image[..., rng.permutation(3)]) if rng.random() < 0.3 else image
 
 
 def scene(rng: Generator, size: Size, scenes: Sequence[Image]) -> Image:

@@ -34,7 +34,7 @@ from model.u2net import U2Net
 Shape = tuple[float, Size, int]
 VIEWS: dict[str, tuple[Shape, ...]] = {
     "small": ((0.5, (160, 160), 2), (0.3, (192, 160), 2), (0.2, (256, 224), 1)),
-    "mixed": ((0.35, (192, 160), 2), (0.25, (224, 192), 2), (0.3, (320, 256), 1), (0.1, (448, 384), 1)),
+    "medium": ((0.5, (256, 224), 1), (0.3, (320, 288), 1), (0.2, (448, 384), 1)),
     "large": ((0.3, (224, 192), 2), (0.3, (320, 288), 1), (0.25, (384, 352), 1), (0.15, (512, 448), 1)),
 }
 MEASURED = 40  # batches over which the statistics of batch norm are measured before they are fixed
@@ -48,13 +48,13 @@ class Recipe:
     steps: int
     seed: int = 0
     rate: float = 2e-3  # of AdamW, at its highest
-    views: str = "mixed"  # a row of VIEWS
+    views: str = "medium"  # a row of VIEWS
     decay: float = 1.0  # the last share of the steps, in which the rate falls to 0
     settled: float = 0.0  # the last share of the steps, with the statistics of batch norm fixed
     warm_up: int = 30  # steps until the rate is reached
     measure: bool = True  # whether those statistics are measured first, or kept from an earlier run
     twins: int = 2  # batches per step, each on a core of its own
-    keep: float = 0.99  # of the running mean of the weights, per step
+    keep: float = 0.995  # of the running mean of the weights, per step
 
 
 @dataclass(frozen=True)

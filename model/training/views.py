@@ -16,6 +16,7 @@ from model.training.plates import SIDES, Plate, Plates
 
 SMALLEST, LARGEST = 150, 720  # sides of a plate in a view, pixels
 EMPTY = 0.08  # share of examples without a person, whose drawing is blank paper
+CROWDED = 0.2  # share of backgrounds with people in them, out of focus, who are not drawn
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ def example(rng: Generator, size: Size, people: Sequence[Plates], scenes: Sequen
     if rng.random() < EMPTY:
         nobody = flat(rng, size) if rng.random() < 0.35 else relight(rng, background)
         return Example(nobody, np.full(size, 255, np.uint8))
+    if rng.random() < CROWDED:
+        background = crowd(rng, background, people)
     person = people[int(rng.integers(len(people)))]
     view = place(rng, size, person, background)
     return Example(relight(rng, view.photo), view.drawing)
@@ -56,6 +59,20 @@ def place(rng: Generator, size: Size, person: Plates, background: Image) -> Exam
     return Example(mixed.round().astype(np.uint8), drawing)
 
 
+def crowd(rng: Generator, background: Image, people: Sequence[Plates]) -> Image:
+    """The background with passers-by out of focus, uint8 (H, W, 3)."""
+    height, width = background.shape[:2]
+    crowded = background.astype(np.float32)
+    for _ in range(rng.integers(1, 6)):
+        plate = people[int(rng.integers(len(people)))][SIDES[0]]
+        scale = rng.uniform(0.25, 1.2) * height / SIDES[0]
+        corner = rng.uniform(-0.5, 0.8) * width, height - SIDES[0] * scale * rng.uniform(0.4, 1.1)
+        warp = _Warp(np.array([[scale, 0, corner[0]], [0, scale, corner[1]]]), (height, width))
+        alpha = warp(plate.mask, 0)[..., None].astype(np.float32) / 255
+        crowded += alpha * (warp(plate.photo, 0) * rng.uniform(0.1, 1) - crowded)
+    return cv2.GaussianBlur(crowded, (0, 0), height * rng.uniform(0.008, 0.04)).clip(0, 255).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class _Warp:
     matrix: NDArray[np.float64]
@@ -73,7 +90,7 @@ class _Warp:
 def _side(rng: Generator, view: int) -> float:
     low = max(SMALLEST, 0.5 * view)
     # mostly whole people with something around them, which must go; else close views of their lines
-    high = max(1.3 * view, 1.3 * low) if rng.random() < 0.6 else LARGEST
+    high = max(1.3 * view, 1.3 * low) if rng.random() < 0.75 else LARGEST
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
