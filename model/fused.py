@@ -75,6 +75,10 @@ class SideOutput(nn.Module):
 class Steps(nn.Module):
     """What happens between the convolutions."""
 
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Once after loading, as the layers."""
+        raise NotImplementedError
+
     def pool(self, x: Tensor) -> Tensor:
         """As `model.u2net.pool`."""
         raise NotImplementedError
@@ -90,6 +94,10 @@ class Steps(nn.Module):
 
 class FloatSteps(Steps):
     """On maps of any floating type."""
+
+    @torch.jit.export
+    def prepare(self, dtype: torch.dtype) -> None:
+        pass
 
     def pool(self, x: Tensor) -> Tensor:
         return pool(x)
@@ -115,6 +123,7 @@ class FusedRsu(nn.Module):
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
+        self.steps.prepare(dtype)  # TorchScript gives every block its own copy
         self.entry.prepare(dtype)  # type: ignore[operator]
         for layer in self.down:
             layer.prepare(dtype)  # type: ignore[operator]
@@ -152,6 +161,7 @@ class FusedU2Net(nn.Module):
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
         """Settle the floating type and pack what the operators want packed; once after loading."""
+        self.steps.prepare(dtype)
         for stage in self.encoder:
             stage.prepare(dtype)  # type: ignore[operator]
         for stage in self.decoder:

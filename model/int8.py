@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from model.drawing import DEVIATION, MEAN
 from model.fused import FusedU2Net, SideOutput, Steps, convolutions, dilation_of, folded, rsus, side_outputs
@@ -97,7 +98,33 @@ class PhotoConv(nn.Module):
 
 
 class ByteSteps(Steps):
-    """On uint8 maps."""
+    """On uint8 maps; `widths` are the numbers of channels of the maps that grow."""
+
+    quarters: dict[int, list[Tensor]]  # by width: packed weights for each pixel of the four
+    scales: dict[int, Tensor]
+    zeros: dict[int, Tensor]
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.widths = widths
+        self.quarters, self.scales, self.zeros = {}, {}, {}
+
+    @torch.jit.export
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Pack the weights of the doubled maps, as `ByteConv.prepare` does."""
+        rows = torch.tensor([[1, 3, 0], [0, 3, 1]], dtype=torch.int8)
+        for width in self.widths:
+            self.scales[width] = torch.full([width], 1 / 16)
+            self.zeros[width] = torch.zeros([width], dtype=torch.int32)
+            packed: list[Tensor] = []
+            for i in range(4):
+                taps = (rows[i // 2].unsqueeze(1) * rows[i % 2]).expand(width, 1, 3, 3).contiguous()
+                packed.append(
+                    torch.ops.onednn.qconv_prepack(
+                        taps, self.scales[width], 1.0, 0, [1, 1], [0, 0], [1, 1], width, None
+                    )
+                )
+            self.quarters[width] = packed
 
     def pool(self, x: Tensor) -> Tensor:
         # torch pools no plain uint8; the last row or column of an odd side stands alone
@@ -109,17 +136,33 @@ class ByteSteps(Steps):
 
     def join(self, deep: Tensor, skip: Tensor) -> Tensor:
         batch, channels, height, width = skip.shape
+        growing = deep.shape[1]
         both = torch.empty(
-            [batch, deep.shape[1] + channels, height, width],
-            dtype=torch.uint8,
-            memory_format=torch.channels_last,
+            [batch, growing + channels, height, width], dtype=torch.uint8, memory_format=torch.channels_last
         )
-        # truncation after adding a half rounds; uint8 maps are upsampled many times slower, and
-        # float to uint8 goes through int16 because torch has no fast way of its own
-        large = upsample_like(deep.float() + 0.5, skip).to(torch.int16)
-        both[:, : deep.shape[1]] = large
-        both[:, deep.shape[1] :] = skip
+        if height == deep.shape[2] and width == deep.shape[3]:
+            both[:, :growing] = deep
+        elif height == 2 * deep.shape[2] and width == 2 * deep.shape[3]:
+            self._double(deep, both)
+        else:
+            # truncation after adding a half rounds; torch's own way from float to uint8 is slow
+            both[:, :growing] = upsample_like(deep.float() + 0.5, skip).to(torch.int16)
+        both[:, growing:] = skip
         return both
+
+    def _double(self, deep: Tensor, both: Tensor) -> None:
+        """Write `deep` at twice its size, bilinear, into the first channels of `both`.
+
+        Every pixel becomes four, each a mix of it and its neighbours on one side by 9, 3, 3 and 1
+        sixteenths: four convolutions of channels by themselves, which uint8 has fast kernels for.
+        """
+        width = deep.shape[1]
+        framed = F.pad(deep, [1, 1, 1, 1], "replicate")
+        for i, taps in enumerate(self.quarters[width]):
+            both[:, :width, i // 2 :: 2, i % 2 :: 2] = torch.ops.onednn.qconv2d_pointwise(
+                framed, 1.0, 0, taps, self.scales[width], self.zeros[width], None,
+                [1, 1], [0, 0], [1, 1], width, 1.0, 0, torch.uint8, "none", [], "",
+            )  # fmt: skip
 
     def add(self, x: Tensor, entry: Tensor) -> Tensor:
         # a sum beyond 255 has to stay there instead of starting again from 0
@@ -142,7 +185,13 @@ def int8_network(network: U2Net, ranges: Ranges) -> FusedU2Net:
         inputs, _ = units[name]
         conv = ByteConv(taps * inputs.view(1, -1, 1, 1), torch.zeros(9), relu=False)
         layers[name] = SideOutput(conv, side_bias)
-    return FusedU2Net(network, layers, ByteSteps())
+    return FusedU2Net(network, layers, ByteSteps(_growing(network)))
+
+
+def _growing(network: U2Net) -> list[int]:
+    """Numbers of channels of the maps that are brought to the size of a skip connection."""
+    blocks = [*rsus(network.encoder), *rsus(network.decoder)]
+    return sorted({conv.out_channels for block in blocks for conv in (block.bottom.conv, block.up[-1].conv)})
 
 
 def channel_units(network: U2Net, ranges: Ranges) -> dict[str, tuple[Tensor, Tensor]]:

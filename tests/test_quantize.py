@@ -154,7 +154,8 @@ def test_steps_on_bytes_are_those_on_floats(shape: tuple[int, ...]) -> None:
     deep = torch.randint(
         0, 256, (batch, 2, (height + 1) // 2, (width + 1) // 2), dtype=torch.uint8, generator=generator
     )
-    steps = ByteSteps()
+    steps = ByteSteps([2])
+    steps.prepare(torch.float32)
     assert torch.equal(steps.pool(skip), pool(skip.float()).to(torch.uint8))
     joined = steps.join(deep, skip)
     assert torch.equal(joined[:, 2:], skip)
