@@ -185,13 +185,8 @@ def int8_network(network: U2Net, ranges: Ranges) -> FusedU2Net:
         inputs, _ = units[name]
         conv = ByteConv(taps * inputs.view(1, -1, 1, 1), torch.zeros(9), relu=False)
         layers[name] = SideOutput(conv, side_bias)
-    return FusedU2Net(network, layers, ByteSteps(_growing(network)))
-
-
-def _growing(network: U2Net) -> list[int]:
-    """Numbers of channels of the maps that are brought to the size of a skip connection."""
-    blocks = [*rsus(network.encoder), *rsus(network.decoder)]
-    return sorted({conv.out_channels for block in blocks for conv in (block.bottom.conv, block.up[-1].conv)})
+    widths = sorted({layer.conv.out_channels for _, layer in convolutions(network)})
+    return FusedU2Net(network, layers, ByteSteps(widths))
 
 
 def channel_units(network: U2Net, ranges: Ranges) -> dict[str, tuple[Tensor, Tensor]]:

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     # After the build: a first fetch from the hub writes weights.lock, which is one of the inputs.
-    inputs = inputs_digest(options.weights, options.precision)
+    inputs = inputs_digest(options.weights, options.precision, options.calibration)
     write_record(options.output, Record(inputs, sha256_of(options.output), source))
     print(options.output)
     return 0
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", default="hub", help="auto (hub, else lite), hub, lite or a file; default: hub")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: %(default)s")
     parser.add_argument(
-        "--calibration", type=Path, metavar="DIR", help="photos to make int8 from, for other weights than lite"
+        "--calibration", type=Path, metavar="DIR", help="portraits to make int8 from, a dozen or more; lite needs none"
     )
     parser.add_argument("--output", type=Path, default=ARCHIVE, help="default: %(default)s")
     parser.add_argument("--version", default=VERSION, help="of the model, as in its URL; default: %(default)s")

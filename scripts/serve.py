@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--weights", default="auto", help="auto (default: the hub's, else the embedded lite ones), hub, lite or a file")
     add("--precision", default="auto", choices=PRECISIONS, help="what the network computes in")
+    add("--calibration", metavar="DIR", help="portraits to make int8 from, a dozen or more; lite needs none")
     add("--workers", type=int, help="processes that draw; default: 1, or cores by --threads")
     add("--threads", type=int, help="threads of each worker; default: cores by workers")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all ports")
@@ -96,10 +97,13 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _ensure_archive(options: argparse.Namespace) -> None:
     """Build the archive unless it is there already, whole, from the same inputs."""
-    weights = _weights_argument(options.weights)
+    weights = options.weights if options.weights in ("auto", "hub", "lite") else str(_from_there(options.weights))
+    calibration = options.calibration and _from_there(options.calibration)
     record = read_record(ARCHIVE)
-    if record is None or record.inputs != inputs_digest(weights, options.precision):
+    if record is None or record.inputs != inputs_digest(weights, options.precision, calibration):
         command = [str(PYTHON), "-m", "scripts.build_archive", "--weights", weights, "--precision", options.precision]
+        if calibration:
+            command += ["--calibration", str(calibration)]
         if _run_politely(command):
             raise SetupError("The archive could not be built; the line above says why.")
         record = read_record(ARCHIVE)
@@ -121,11 +125,9 @@ def _run_politely(command: Sequence[str]) -> int:
         raise
 
 
-def _weights_argument(text: str) -> str:
-    """A file's path is meant from where the person stands, which serve.sh passes on."""
-    if text in ("auto", "hub", "lite"):
-        return text
-    return str(Path(os.environ.get("PORTRAIT_STARTED_IN", "."), text).resolve())
+def _from_there(path: str) -> Path:
+    """A path is meant from where the person stands, which serve.sh passes on."""
+    return Path(os.environ.get("PORTRAIT_STARTED_IN", "."), path).resolve()
 
 
 def _end(folder: Path) -> bool:

@@ -13,7 +13,7 @@ import yaml
 from model.weights import resolve
 from scripts.build_archive import main
 from scripts.serving import archive as archives
-from scripts.serving.archive import ArchiveError, build, check
+from scripts.serving.archive import HANDLER, ArchiveError, build, check, model_config
 from scripts.serving.inputs import Record, inputs_digest, read_record, sha256_of
 from scripts.serving.paths import ROOT
 
@@ -95,6 +95,13 @@ def test_check_refuses_what_is_no_archive(tmp_path: Path) -> None:
         check(tmp_path / "portrait.mar")
 
 
+def test_batches_are_for_gpus() -> None:
+    cpu, gpu = model_config("auto", "cpu"), model_config("auto", "gpu")
+    assert cpu == yaml.safe_load((HANDLER / "model-config.yaml").read_text())
+    assert (cpu["batchSize"], gpu["batchSize"]) == (1, 8)
+    assert (cpu["deviceType"], gpu["deviceType"]) == ("cpu", "gpu")
+
+
 def test_digest_of_inputs_follows_weights_and_precision(tmp_path: Path) -> None:
     file = tmp_path / "a.pth"
     file.write_bytes(b"one")
@@ -103,6 +110,13 @@ def test_digest_of_inputs_follows_weights_and_precision(tmp_path: Path) -> None:
     digests.append(inputs_digest(str(file), "auto"))
     assert len(set(digests)) == len(digests)
     assert digests[-1] == inputs_digest(str(file), "auto")
+
+
+def test_digest_of_inputs_follows_the_photos_for_int8(tmp_path: Path) -> None:
+    digests = [inputs_digest("lite", "int8"), inputs_digest("lite", "int8", tmp_path)]
+    (tmp_path / "a.jpg").write_bytes(b"one")
+    digests.append(inputs_digest("lite", "int8", tmp_path))
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_auto_takes_the_embedded_weights_when_the_hub_is_away(tmp_path: Path) -> None:

@@ -267,6 +267,14 @@ def test_damaged_archive_is_named(serve: list[str], checkout: Path) -> None:
     assert started.stderr.strip().startswith("The archive is damaged")
 
 
+def test_photos_for_int8_are_looked_for_where_one_stands(serve: list[str], tmp_path: Path) -> None:
+    (tmp_path / "portraits").mkdir()
+    arguments = [*serve, "--precision", "int8", "--calibration", "portraits"]
+    started = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert started.returncode == 1
+    assert f"calibration: {tmp_path}/portraits holds 0 photos, at least 6 are needed" in started.stderr
+
+
 def test_end_of_the_command_while_it_builds_leaves_nothing_half_made(serve: list[str], checkout: Path) -> None:
     store = checkout / "build" / "model-store"
     before = {path.name: path.read_bytes() for path in store.iterdir()}

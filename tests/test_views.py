@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.drawing import Drawing
-from model.training.backgrounds import BUSY, PLAIN, Pattern, behind, without_person
+from model.training.backgrounds import PATTERNS, Pattern, behind, without_person
 from model.training.plates import SIDES, Plate, Plates
 from model.training.views import Example, batch, example, normalise, place, relight
 
@@ -56,7 +56,7 @@ def test_some_examples_show_nobody_and_ask_for_blank_paper(person: Plates) -> No
     assert sum(bool((drawing < 128).any()) for drawing in drawings) > 60
 
 
-@pytest.mark.parametrize("pattern", (*PLAIN, *BUSY))
+@pytest.mark.parametrize("pattern", PATTERNS)
 def test_patterns_have_the_size_and_differ_by_seed(pattern: Pattern) -> None:
     images = [pattern(np.random.default_rng(seed), (48, 80)) for seed in range(4)]
     assert all(image.shape == (48, 80, 3) and image.dtype == np.uint8 for image in images)

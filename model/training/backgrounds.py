@@ -112,6 +112,7 @@ def papers(rng: Generator, size: Size) -> Image:
 PLAIN: tuple[Pattern, ...] = (flat, gradient)
 LEAVES: tuple[Pattern, ...] = (*PLAIN, clouds, tiles)  # what one paper may show
 BUSY: tuple[Pattern, ...] = (clouds, tiles, shapes, strokes, papers)
+PATTERNS: tuple[Pattern, ...] = (*PLAIN, *BUSY)
 
 
 def pattern(rng: Generator, size: Size) -> Image:

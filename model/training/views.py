@@ -70,7 +70,8 @@ def crowd(rng: Generator, background: Image, people: Sequence[Plates]) -> Image:
         warp = _Warp(np.array([[scale, 0, corner[0]], [0, scale, corner[1]]]), (height, width))
         alpha = warp(plate.mask, 0)[..., None].astype(np.float32) / 255
         crowded += alpha * (warp(plate.photo, 0) * rng.uniform(0.1, 1) - crowded)
-    return cv2.GaussianBlur(crowded, (0, 0), height * rng.uniform(0.008, 0.04)).clip(0, 255).astype(np.uint8)
+    blurred = cv2.GaussianBlur(crowded, (0, 0), height * rng.uniform(0.008, 0.04))
+    return np.asarray(blurred.clip(0, 255), np.uint8)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import torch
 import yaml
 
 from model.export import export
@@ -20,6 +22,11 @@ NAME = "portrait"
 VERSION = "1.0"
 HANDLER = ROOT / "handler"
 ENTRY = "portrait_handler.py"
+# A batch is no faster on a CPU, and a GPU idles without one.
+DEVICES: dict[str, dict[str, str | int]] = {
+    "cpu": {"deviceType": "cpu", "batchSize": 1, "maxBatchDelay": 0},
+    "gpu": {"deviceType": "gpu", "batchSize": 8, "maxBatchDelay": 20},
+}
 
 
 class ArchiveError(RuntimeError):
@@ -49,9 +56,15 @@ def _stage_handler(stage: Path, precision: str) -> None:
     """The package `handler` less its entry, which TorchServe wants in the archive's root."""
     ignored = shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY)
     shutil.copytree(HANDLER, stage / "package" / "handler", ignore=ignored)
-    config = yaml.safe_load((HANDLER / "model-config.yaml").read_text())
-    config["handler"]["precision"] = precision
+    config = model_config(precision, "gpu" if torch.cuda.is_available() else "cpu")
     (stage / "model-config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def model_config(precision: str, device: str) -> dict[str, Any]:
+    """The committed settings of the model, with `precision` and what suits the device, cpu or gpu."""
+    config: dict[str, Any] = yaml.safe_load((HANDLER / "model-config.yaml").read_text())
+    config["handler"]["precision"] = precision
+    return config | DEVICES[device]
 
 
 def _pack(stage: Path, version: str) -> Path:

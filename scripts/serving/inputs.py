@@ -40,12 +40,17 @@ def write_record(archive: Path, record: Record) -> None:
     record_path(archive).write_text(json.dumps(asdict(record), indent=2) + "\n")
 
 
-def inputs_digest(weights: str, precision: str) -> str:
-    """SHA-256 over all that an archive of `weights` (auto, hub, lite or a file) is made of; no network is asked."""
+def inputs_digest(weights: str, precision: str, calibration: Path | None = None) -> str:
+    """SHA-256 over all that an archive is made of, the photos in `calibration` among it.
+
+    `weights` are auto, hub, lite or a file; no network is asked.
+    """
     digest = hashlib.sha256(f"{weights}\0{precision}".encode())
     paths = [path for pattern in (*CODE, *PINNED_WEIGHTS) for path in sorted(ROOT.glob(pattern))]
     if Path(weights).is_file():
         paths.append(Path(weights))
+    if calibration and calibration.is_dir():
+        paths += sorted(calibration.iterdir())
     for path in paths:
         if path.is_file():
             digest.update(f"{path}\0{sha256_of(path)}\0".encode())
