@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import WeightsError
+from scripts.bench.around import measure_around
+from scripts.bench.arrangements import measure_arrangements
 from scripts.bench.inputs import SEEDED, Inputs, prepare
-from scripts.bench.race import photos_per_second, race
-from scripts.bench.report import machine, rows, table
-from scripts.bench.served import ServedError, measure_served, served_table
+from scripts.bench.race import race
+from scripts.bench.report import around_table, arrangements_table, machine, rows, served_table, table
+from scripts.bench.served import ServedError, measure_served
 from scripts.bench.spec import ENGINES
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import usable_cores
@@ -74,11 +76,14 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     print(f"{report['machine']}\n{weights.name}, one {options.side} x {options.side} photo, {rounds} rounds\n")
     report["engines"] = _engines(options, inputs, rounds)
     if not options.quick:
-        report["arrangements"] = _arrangements(inputs)
+        report["arrangements"] = measure_arrangements(inputs)
+        print("\nThe network alone:\n\n" + arrangements_table(report["arrangements"]))
+        report["around"] = measure_around(inputs, rounds)
+        print("\nAround the network, on one core:\n\n" + around_table(report["around"]))
     if options.serve:
-        served = measure_served(weights, options.port_offset, options.requests)
-        report["served"] = [asdict(row) for row in served]
-        print("\n" + served_table(served))
+        services = measure_served(weights, options.port_offset, options.requests)
+        report["served"] = [asdict(service) for service in services]
+        print("\n" + served_table(services))
     return report
 
 
@@ -91,18 +96,6 @@ def _engines(options: argparse.Namespace, inputs: Inputs, rounds: int) -> list[d
         results += race(names, inputs, 1, rounds, pythons)
     found = rows(results)
     print(table(found))
-    return found
-
-
-def _arrangements(inputs: Inputs) -> list[dict[str, Any]]:
-    """Throughput of workers x threads that fill this machine's cores, at the fastest precision."""
-    cores = usable_cores()
-    found = []
-    print("\n| workers | threads each | photos / s |\n| --- | --- | --- |")
-    for workers in (n for n in range(1, cores + 1) if cores % n == 0):
-        rate = photos_per_second("TorchScript int8", inputs, workers, cores // workers, 12)
-        found.append({"workers": workers, "threads": cores // workers, "photos_per_second": rate})
-        print(f"| {workers} | {cores // workers} | {rate:.2f} |", flush=True)
     return found
 
 

@@ -9,9 +9,10 @@ from model.fidelity import Fidelity
 from scripts import benchmark
 from scripts.bench.inputs import SEEDED, seeded
 from scripts.bench.race import Result
-from scripts.bench.report import HEADINGS, rows, spread, table
-from scripts.bench.served import Served, served_table
+from scripts.bench.report import HEADINGS, rows, served_table, spread, table
+from scripts.bench.served import IN_PROCESS, Served, Service
 from scripts.bench.spec import BASELINE, ENGINES
+from scripts.serving.machine import Arrangement, usable_cores
 
 
 def result(engine: str, threads: int, *seconds: float) -> Result:
@@ -23,10 +24,11 @@ def test_every_engine_of_this_project_draws_what_eager_draws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "figures.json"
-    small = ["--weights", "seeded-u2netp", "--side", "64", "--quick", "--json", str(file)]
+    small = ["--weights", "seeded-u2netp", "--side", "64", "--rounds", "1", "--json", str(file)]
     assert benchmark.main(small) == 0
     report = json.loads(file.read_text())
-    found = {row["engine"]: row for row in report["engines"]}
+    cores = usable_cores()
+    found = {row["engine"]: row for row in report["engines"] if row["threads"] == cores}
     assert list(found) == [name for name, engine in ENGINES.items() if not engine.peer]
     assert report["weights"] == "seeded-u2netp"
     for row in found.values():
@@ -36,6 +38,9 @@ def test_every_engine_of_this_project_draws_what_eager_draws(
     assert found["TorchScript fp32"]["psnr_db"] > 80
     assert found["TorchScript bf16"]["psnr_db"] > 40
     assert found["TorchScript int8"]["psnr_db"] > 30
+    assert {row["threads"] for row in report["engines"]} == {1, cores}
+    assert {row["workers"] * row["threads"] for row in report["arrangements"]} == {cores}
+    assert [row["megapixels"] for row in report["around"]] == [0.5, 12]
     printed = capsys.readouterr().out
     assert "| TorchScript int8 |" in printed
     assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
@@ -75,8 +80,14 @@ def test_a_table_has_a_cell_for_every_heading() -> None:
 
 
 def test_a_table_of_ways_has_a_line_for_each() -> None:
-    text = served_table([Served("REST", 4, 101.4, 150, 160, 9.5, 412.3)])
-    assert text.splitlines()[-1] == "| REST | 4 | 101 | 150 | 160 | 9.50 | 412 |"
+    inside = Served(IN_PROCESS, 1, 200, 90.0, 95, 99, 11, 400)
+    rest = Served("REST", 1, 200, 101.4, 150, 160, 9.5, 412.3)
+    crowded = Served("REST", 4, 200, 400, 450, 460, 9.6, 420)
+    text = served_table([Service(Arrangement(1, 2), 2.94, (inside, rest, crowded))])
+    assert text.splitlines()[3] == "| 1 x 2 | REST | 1 | 101 | 150 | 160 | 9.50 | 412 |"
+    assert text.splitlines()[-1] == (
+        "1 x 2: ready after 2.9 s; TorchServe adds 11 ms (REST); a worker grows by 1.9% over its last 200 photos."
+    )
 
 
 @pytest.mark.parametrize("source", SEEDED)

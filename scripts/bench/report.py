@@ -2,13 +2,14 @@
 
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from scripts.bench.race import Result
+from scripts.bench.served import Served, Service
 from scripts.bench.spec import BASELINE
 
 HEADINGS = ("engine", "threads", "median ms", "spread ms", "x eager", "photos / core-hour", "PSNR", "SSIM", "MB")
@@ -43,7 +44,48 @@ def spread(seconds: Sequence[float]) -> float:
 
 def table(found: Sequence[dict[str, Any]]) -> str:
     """Markdown."""
-    lines = [HEADINGS, tuple("---" for _ in HEADINGS), *map(_cells, found)]
+    return _markdown(HEADINGS, map(_cells, found))
+
+
+def arrangements_table(found: Sequence[dict[str, Any]]) -> str:
+    """Markdown: photos per second by workers x threads."""
+    cells = ((str(row["workers"]), str(row["threads"]), f"{row['photos_per_second']:.2f}") for row in found)
+    return _markdown(("workers", "threads each", "photos / s"), cells)
+
+
+def around_table(found: Sequence[dict[str, Any]]) -> str:
+    """Markdown: milliseconds of the steps around the network."""
+    steps = ("decode_and_frame_ms", "enlarge_ms", "encode_ms")
+    cells = ((f"{row['megapixels']:g}", *(f"{row[step]:.0f}" for step in steps)) for row in found)
+    return _markdown(("megapixels", "decode and frame ms", "enlarge the drawing ms", "encode ms"), cells)
+
+
+def served_table(services: Sequence[Service]) -> str:
+    """Markdown: a row for each arrangement and way, then a line of conclusions for each arrangement."""
+    headings = ("workers x threads", "way", "at once", "p50 ms", "p95 ms", "p99 ms", "photos / s", "worker MB")
+    table_of_ways = _markdown(headings, (_way(service, row) for service in services for row in service.rows))
+    return "\n".join([table_of_ways, "", *map(_conclusions, services)])
+
+
+def _way(service: Service, row: Served) -> tuple[str, ...]:
+    arrangement = f"{service.arrangement.workers} x {service.arrangement.threads}"
+    times = (f"{value:.0f}" for value in (row.p50_ms, row.p95_ms, row.p99_ms))
+    return arrangement, row.way, str(row.at_once), *times, f"{row.photos_per_second:.2f}", f"{row.worker_mb:.0f}"
+
+
+def _conclusions(service: Service) -> str:
+    inside, *ways = service.rows
+    first, last = ways[0], ways[-1]
+    grown, since = last.worker_mb / first.worker_mb - 1, sum(row.requests for row in ways[1:])
+    text = f"{service.arrangement.workers} x {service.arrangement.threads}: ready after {service.ready_seconds:.1f} s"
+    if service.arrangement.workers == 1:
+        own = (f"{row.p50_ms - inside.p50_ms:.0f} ms ({row.way})" for row in ways if row.at_once == 1)
+        text += f"; TorchServe adds {', '.join(own)}"
+    return f"{text}; a worker grows by {grown:.1%} over its last {since} photos."
+
+
+def _markdown(headings: Sequence[str], rows_of_cells: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows_of_cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

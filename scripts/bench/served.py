@@ -1,4 +1,4 @@
-"""The same photo in-process, through REST and through gRPC, of one archive on one machine."""
+"""The same photo in-process, through REST and through gRPC, by every arrangement of this machine's cores."""
 
 import json
 import os
@@ -20,15 +20,17 @@ from tqdm import tqdm
 from model.pictures import seeded_photo
 from model.weights import Weights
 from portrait_client import GrpcPortraitClient, PortraitClient
+from scripts.bench.arrangements import arrangements
 from scripts.serving.archive import build
 from scripts.serving.java import ensure_java
-from scripts.serving.machine import Arrangement, arrange, usable_cores, worker_environment
+from scripts.serving.machine import Arrangement, worker_environment
 from scripts.serving.paths import ROOT
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
 from scripts.serving.settings import HOST, Ports
 
 AT_ONCE = 4
+IN_PROCESS = "in-process"
 _WARM_UP = 3
 
 Draw = Callable[[bytes], object]
@@ -44,24 +46,41 @@ class Served:
 
     way: str
     at_once: int
+    requests: int
     p50_ms: float
     p95_ms: float
     p99_ms: float
     photos_per_second: float
-    worker_mb: float  # resident, all workers together, afterwards
+    worker_mb: float  # resident, of one worker, afterwards
 
 
-def measure_served(weights: Weights, offset: int, requests: int) -> list[Served]:
+@dataclass(frozen=True)
+class Service:
+    """One arrangement: its processes without a server, then as TorchServe's workers."""
+
+    arrangement: Arrangement
+    ready_seconds: float  # from TorchServe's start until its workers take photos
+    rows: tuple[Served, ...]  # in-process first
+
+
+def measure_served(weights: Weights, offset: int, requests: int) -> list[Service]:
     """Build an archive of `weights`, serve it as scripts/serve.sh does, and time `requests` each way."""
-    arrangement = arrange(usable_cores())
     photo = _jpeg()
     with tempfile.TemporaryDirectory(prefix="portrait-served-") as folder:
         archive = Path(folder) / "store" / "portrait.mar"
         build(weights, "auto", archive)
-        rows = [_in_process(archive, photo, requests, arrangement, Path(folder))]
-        with _server(archive, offset, arrangement, Path(folder)) as process:
-            rows += _through(process, Ports.at(offset), photo, requests)
-    return rows
+        return [_measure(archive, photo, offset, requests, a, Path(folder)) for a in arrangements()]
+
+
+def _measure(
+    archive: Path, photo: bytes, offset: int, requests: int, arrangement: Arrangement, folder: Path
+) -> Service:
+    rows = [_in_process(archive, photo, requests, arrangement, folder)]
+    started = time.perf_counter()
+    with _server(archive, offset, arrangement, folder) as process:
+        ready = time.perf_counter() - started
+        rows += _through(process, Ports.at(offset), photo, requests)
+    return Service(arrangement, ready, tuple(rows))
 
 
 def _through(process: "subprocess.Popen[bytes]", ports: Ports, photo: bytes, requests: int) -> list[Served]:
@@ -70,7 +89,7 @@ def _through(process: "subprocess.Popen[bytes]", ports: Ports, photo: bytes, req
         for way, draw in (("REST", rest.draw), ("gRPC", grpc.draw)):
             for at_once in (1, AT_ONCE):
                 taken, total = _times(way, draw, photo, requests, at_once)
-                rows.append(_row(way, at_once, taken, total, workers_mb(process.pid)))
+                rows.append(_row(way, at_once, taken, len(taken) / total, worker_mb(process.pid)))
     return rows
 
 
@@ -91,20 +110,20 @@ def _seconds(draw: Draw, photo: bytes) -> float:
     return time.perf_counter() - started
 
 
-def _row(way: str, at_once: int, taken: Sequence[float], total: float, megabytes: float) -> Served:
+def _row(way: str, at_once: int, taken: Sequence[float], rate: float, megabytes: float) -> Served:
     marks = statistics.quantiles(taken, n=100, method="inclusive")
     p50, p95, p99 = (1000 * marks[percent - 1] for percent in (50, 95, 99))
-    return Served(way, at_once, p50, p95, p99, len(taken) / total, megabytes)
+    return Served(way, at_once, len(taken), p50, p95, p99, rate, megabytes)
 
 
-def workers_mb(server: int) -> float:
-    """Resident memory of TorchServe's Python workers."""
+def worker_mb(server: int) -> float:
+    """Resident memory of TorchServe's largest Python worker."""
     workers = [
         process
         for process in psutil.Process(server).children(recursive=True)
         if any("model_service_worker" in word for word in process.cmdline())
     ]
-    return sum(float(process.memory_info().rss) for process in workers) / 1e6
+    return max(float(process.memory_info().rss) for process in workers) / 1e6
 
 
 @contextmanager
@@ -122,27 +141,50 @@ def _server(archive: Path, offset: int, arrangement: Arrangement, folder: Path) 
 
 
 def _in_process(archive: Path, photo: bytes, requests: int, arrangement: Arrangement, folder: Path) -> Served:
-    """The handler's own steps without a server, in a worker's environment."""
+    """The handler's own steps without a server, in as many processes as workers, in their environment."""
     (folder / "photo.jpg").write_bytes(photo)
     code = "import sys; from scripts.bench.served import draw_here; draw_here(*sys.argv[1:])"
-    command = [sys.executable, "-c", code, str(archive), str(folder / "photo.jpg"), str(requests)]
+    each = -(-requests // arrangement.workers)
+    command = [sys.executable, "-c", code, str(archive), str(folder / "photo.jpg"), str(each)]
     environment = {**os.environ, **worker_environment(arrangement.threads)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
+    crew = [
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        for _ in range(arrangement.workers)
+    ]
+    for process in crew:
+        _line(process)
+    for process in crew:
+        assert process.stdin
+        process.stdin.write("go\n")
+    found = [json.loads(_line(process)) for process in crew]
+    for process in crew:
+        process.communicate()
+    taken = [seconds for times, _ in found for seconds in times]
+    rate = sum(len(times) / sum(times) for times, _ in found)
+    return _row(IN_PROCESS, arrangement.workers, taken, rate, max(megabytes for _, megabytes in found))
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    line = process.stdout.readline()
+    if not line:
         raise ServedError("--serve: the archive does not draw in-process; the lines above say why")
-    taken, megabytes = json.loads(done.stdout)
-    return _row("in-process", 1, taken, sum(taken), megabytes)
+    return line
 
 
 def draw_here(archive: str, photo: str, requests: str) -> None:
-    """Print the seconds of each drawing, and this process's memory in MB, as JSON."""
+    """Warm up, wait for a line, then print the seconds of each drawing and this process's memory in MB, as JSON."""
     from portrait_client.local import LocalPortraits  # loads torch, which a client of a server has no need of
 
     local, data = LocalPortraits(Path(archive)), Path(photo).read_bytes()
     for _ in range(_WARM_UP):
         local.draw(data)
+    print("ready", flush=True)
+    sys.stdin.readline()
     taken = [_seconds(local.draw, data) for _ in range(int(requests))]
-    print(json.dumps([taken, psutil.Process().memory_info().rss / 1e6]))
+    print(json.dumps([taken, psutil.Process().memory_info().rss / 1e6]), flush=True)
 
 
 def _jpeg() -> bytes:
@@ -151,12 +193,3 @@ def _jpeg() -> bytes:
     if not done:
         raise ServedError("--serve: OpenCV writes no JPEG here")
     return bytes(encoded)
-
-
-def served_table(rows: Sequence[Served]) -> str:
-    """Markdown."""
-    lines = ["| way | at once | p50 ms | p95 ms | p99 ms | photos / s | workers MB |", "|" + " --- |" * 7]
-    for r in rows:
-        figures = f"{r.p50_ms:.0f} | {r.p95_ms:.0f} | {r.p99_ms:.0f} | {r.photos_per_second:.2f} | {r.worker_mb:.0f}"
-        lines.append(f"| {r.way} | {r.at_once} | {figures} |")
-    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""What comes before and after the network, on one core: docs/astronaut.jpg at two sizes, drawn at 1024."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+
+from handler.inference import LineDrawer, load
+from handler.options import Options
+from handler.postprocess import encode, render
+from handler.preprocess import prepare
+from handler.request import Request
+from handler.settings import Settings
+from scripts.bench.inputs import Inputs
+from scripts.serving.paths import ROOT
+
+PHOTO = ROOT / "docs" / "astronaut.jpg"
+MEGAPIXELS = (0.5, 12.0)
+_OPTIONS = Options(style="draw", size=1024)
+
+
+def measure_around(inputs: Inputs, rounds: int) -> list[dict[str, Any]]:
+    """Median milliseconds of each step, a row for each of `MEGAPIXELS`."""
+    drawer = load(inputs.module("fp32"))
+    with _one_core():
+        return [_measure(drawer, megapixels, rounds) for megapixels in MEGAPIXELS]
+
+
+def _measure(drawer: LineDrawer, megapixels: float, rounds: int) -> dict[str, Any]:
+    request, limits = Request(_jpeg(megapixels), _OPTIONS), Settings().limits
+    job = prepare(request, limits)
+    [lines] = drawer.draw_lines([job.network_input])
+    picture = render(job.photo, lines, _OPTIONS)
+    return {
+        "megapixels": megapixels,
+        "decode_and_frame_ms": _median_ms(lambda: prepare(request, limits), rounds),
+        "enlarge_ms": _median_ms(lambda: render(job.photo, lines, _OPTIONS), rounds),
+        "encode_ms": _median_ms(lambda: encode(picture, _OPTIONS.format), rounds),
+    }
+
+
+def _median_ms(step: Callable[[], object], rounds: int) -> float:
+    taken = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        step()
+        taken.append(time.perf_counter() - started)
+    return 1000 * statistics.median(taken[1:])
+
+
+def _jpeg(megapixels: float) -> bytes:
+    photo = cv2.imread(str(PHOTO))
+    if photo is None:
+        raise RuntimeError(f"{PHOTO} is missing: it is what decoding is timed on")
+    scale = (megapixels * 1e6 / (photo.shape[0] * photo.shape[1])) ** 0.5
+    return cv2.imencode(".jpg", cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))[1].tobytes()
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    usual = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(usual)
