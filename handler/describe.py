@@ -24,9 +24,7 @@ def describe(drawer: LineDrawer, settings: Settings) -> dict[str, Any]:
     defaults = {field.name: field.default for field in fields(Options)} | {"size": "native"}
     return {
         "styles": list(STYLES),
-        "options": {
-            name: {"values": values[name], "default": default} for name, default in defaults.items()
-        },
+        "options": {name: {"values": values[name], "default": default} for name, default in defaults.items()},
         "limits": {
             "megabytes": settings.megabytes,
             "megapixels": settings.megapixels,

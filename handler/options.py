@@ -94,9 +94,7 @@ def parse_options(headers: Mapping[str, str], fields: Mapping[str, str]) -> Opti
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     given = {
-        name.removeprefix(HEADER_PREFIX): value
-        for name, value in lowered.items()
-        if name.startswith(HEADER_PREFIX)
+        name.removeprefix(HEADER_PREFIX): value for name, value in lowered.items() if name.startswith(HEADER_PREFIX)
     }
     given |= fields
     values = {name: _parse(name, value) for name, value in given.items()}

@@ -56,9 +56,7 @@ class PortraitHandler:
             _announce(answer, i, context)
         return [answer.body for answer in answers]
 
-    def preprocess(
-        self, data: Sequence[Row], headers: Sequence[Headers]
-    ) -> list[Job | RequestError]:
+    def preprocess(self, data: Sequence[Row], headers: Sequence[Headers]) -> list[Job | RequestError]:
         """Rows and their headers -> decoded, framed photos, or what is wrong with them."""
         return [self._job(row, names) for row, names in zip(data, headers, strict=True)]
 

@@ -161,9 +161,7 @@ GOOD: dict[str, Maker] = {
     "gif": lambda: encoded(picture(), "GIF"),
     "gray jpeg": lambda: encoded(picture(mode="L"), "JPEG"),
     "cmyk jpeg": lambda: encoded(picture(mode="CMYK"), "JPEG"),
-    "cmyk jpeg without adobe's marker": lambda: _without_segment(
-        encoded(picture(mode="CMYK"), "JPEG"), 0xEE
-    ),
+    "cmyk jpeg without adobe's marker": lambda: _without_segment(encoded(picture(mode="CMYK"), "JPEG"), 0xEE),
     "progressive jpeg": lambda: jpeg(progressive=True),
     "1-bit png": lambda: encoded(picture(mode="1"), "PNG"),
     "16-bit png": _sixteen_bits,
@@ -232,9 +230,9 @@ BAD: dict[str, Maker] = {
     "jpeg with a bad huffman table": _bad_huffman_table,
     "jpeg of no width": lambda: _jpeg_of_size(0, 72),
     "gif with bad lzw": lambda: _gif(8, 8, (8, 8), b"\xff" * 20),
-    "webp of a wrong length": lambda: encoded(picture(), "WEBP")[:4]
-    + b"\xff\xff\xff\x7f"
-    + encoded(picture(), "WEBP")[8:],
+    "webp of a wrong length": lambda: (
+        encoded(picture(), "WEBP")[:4] + b"\xff\xff\xff\x7f" + encoded(picture(), "WEBP")[8:]
+    ),
     "jpeg of more than 100 scans": _many_scans,
     "png of 100,000 notes": lambda: png(before=png_chunk(b"tEXt", b"a\0b") * 100_000),
     "jpeg of a million comments": lambda: jpeg()[:2] + b"\xff\xfe\0\2" * 1_000_000 + jpeg()[2:],

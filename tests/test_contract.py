@@ -190,9 +190,7 @@ def test_odd_but_legal_photos_are_drawn(ways: Ways) -> None:
         ({"Portrait-Style": "../../draw"}, PHOTO, {400}),
     ],
 )
-def test_odd_transport(
-    ways: Ways, headers: dict[str, str], body: bytes, statuses: set[int]
-) -> None:
+def test_odd_transport(ways: Ways, headers: dict[str, str], body: bytes, statuses: set[int]) -> None:
     sent = {name: value.encode("latin-1") for name, value in headers.items()}
     reply = ways.post(data=body, headers=sent)
     assert reply.status in statuses
@@ -274,9 +272,7 @@ def test_grpc_management_describes_and_scales(server: Server, stubs: Stubs) -> N
         service = stubs.management_grpc.ManagementAPIsServiceStub(channel)
         told = service.DescribeModel(management.DescribeModelRequest(model_name="portrait"), timeout=10)
         assert json.loads(told.msg)[0]["modelName"] == "portrait"
-        scaling = management.ScaleWorkerRequest(
-            model_name="portrait", min_worker=1, max_worker=1, synchronous=True
-        )
+        scaling = management.ScaleWorkerRequest(model_name="portrait", min_worker=1, max_worker=1, synchronous=True)
         assert "portrait" in service.ScaleWorker(scaling, timeout=300).msg
         wrong = management.ScaleWorkerRequest(model_name="portrait", min_worker=3, max_worker=1)
         with pytest.raises(grpc.RpcError):

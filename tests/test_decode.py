@@ -115,10 +115,7 @@ def test_every_whole_png_of_the_suite_is_taken_and_every_broken_one_refused() ->
 @needs_corpus
 @pytest.mark.parametrize("view", ["Landscape", "Portrait"])
 def test_photos_of_every_orientation_are_the_same_picture(view: str) -> None:
-    photos = [
-        decode((CORPUS / "exif_orientation" / f"{view}_{i}.jpg").read_bytes(), Limits())
-        for i in range(9)
-    ]
+    photos = [decode((CORPUS / "exif_orientation" / f"{view}_{i}.jpg").read_bytes(), Limits()) for i in range(9)]
     for photo in photos:
         assert photo.shape == photos[0].shape
         assert np.abs(photo.astype(np.int16) - photos[0]).mean() < 5

@@ -9,9 +9,7 @@ from handler.options import BACKGROUNDS, FORMATS, FRAMES, LARGEST_SIDE, SMALLEST
 from handler.styles import STYLES
 from scripts.serving.paths import ROOT
 
-ROWS = re.findall(
-    r"^\| `Portrait-(\w+)` \| `(\w+)` \| (.+) \| `([^`]+)`", (ROOT / "README.md").read_text(), re.M
-)
+ROWS = re.findall(r"^\| `Portrait-(\w+)` \| `(\w+)` \| (.+) \| `([^`]+)`", (ROOT / "README.md").read_text(), re.M)
 VALUES = {field: re.findall(r"`([^`]+)`", values) for _, field, values, _ in ROWS}
 
 

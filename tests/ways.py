@@ -43,9 +43,7 @@ class Ways:
         answer = requests.post(url, timeout=60, **arguments)  # type: ignore[arg-type]
         return Reply(answer.status_code, answer.content, dict(answer.headers))
 
-    def predict(
-        self, fields: dict[str, bytes], model: str = "portrait", timeout: float = 60
-    ) -> Reply:
+    def predict(self, fields: dict[str, bytes], model: str = "portrait", timeout: float = 60) -> Reply:
         request = self._stubs.inference.PredictionsRequest(model_name=model, input=fields)
         with self._server.grpc_channel() as channel:
             service = self._stubs.inference_grpc.InferenceAPIsServiceStub(channel)
