@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model.drawing import Drawing
 from model.training.backgrounds import PATTERNS, Pattern, behind, without_person
 from model.training.plates import SIDES, Plate, Plates
-from model.training.views import Example, batch, example, normalise, place, relight
+from model.training.views import Example, batch, crowd, example, normalise, place, relight
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,16 @@ def test_backgrounds_use_scenes() -> None:
     scene = np.full((64, 64, 3), (1, 2, 250), np.uint8)
     found = [behind(np.random.default_rng(seed), (32, 32), [scene]) for seed in range(20)]
     assert any((image == (1, 2, 250)).all() for image in found)
+
+
+def test_passers_by_are_out_of_focus(person: Plates) -> None:
+    empty = np.full((96, 128, 3), (0, 0, 250), np.uint8)
+    found = [crowd(np.random.default_rng(seed), empty, [person]).astype(int) for seed in range(6)]
+    assert all(image.shape == empty.shape for image in found)
+    reds = [image[..., 0] for image in found if image[..., 0].max() > 40]
+    assert len(reds) > 3
+    # in focus, the edge of the red square would be one pixel wide
+    assert all(np.abs(np.diff(red, axis=axis)).max() < 100 for red in reds for axis in (0, 1))
 
 
 def test_light_changes_only_the_photo() -> None:
