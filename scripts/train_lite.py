@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = load_plates(args.photos, args.work / "plates", read_hints(args.hints))
     data = split(table, HELD_OUT, JUDGES)
     start, settled = newest_weights(args.work / args.start_from) if args.start_from else (None, False)
-    recipe = Recipe(args.steps, args.seed, args.rate, args.views, args.decay, args.settled, measure=not settled)
+    recipe = Recipe(
+        args.steps, args.seed, args.rate, args.views, args.stray, args.decay, args.settled, measure=not settled
+    )
     run = load_run(recipe, run_folder) or new_run(recipe, start)
     best = train(run, recipe, data, run_folder, args.save_every)
     path = run_folder / "u2netp_portrait_lite.safetensors"
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default: 0.002)")
     parser.add_argument("--views", choices=VIEWS, default="medium", help="sizes of the examples (default: medium)")
+    parser.add_argument("--stray", type=float, default=3.0, help="weight of ink behind the person (default: 3)")
     parser.add_argument("--decay", type=float, default=1.0, help="last share of the steps, in which the rate falls")
     parser.add_argument("--settled", type=float, default=0.0, help="last share of the steps, batch norm fixed")
     parser.add_argument("--start-from", help="name of an earlier run, whose newest weights begin this one")

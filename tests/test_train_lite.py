@@ -72,7 +72,7 @@ def test_the_script_leaves_weights_that_load_and_a_preview(tmp_path: Path) -> No
 def test_steps_on_one_example_bring_its_loss_down(data: Data) -> None:
     run = new_run(RECIPE)
     shown = batch([example(np.random.default_rng(1), (64, 64), data.people, data.scenes)])
-    losses = [train_step(run.networks, run.optimizer, [shown, shown]) for _ in range(8)]
+    losses = [train_step(run.networks, run.optimizer, [shown, shown], 3.0) for _ in range(8)]
     assert losses[-1] < 0.9 * losses[0]
 
 
@@ -98,7 +98,7 @@ def test_measured_statistics_are_those_of_the_photos_shown() -> None:
 def test_twins_share_their_parameters_and_agree_on_statistics(data: Data) -> None:
     run = new_run(RECIPE)
     shown = [batch([example(np.random.default_rng(i), (64, 64), data.people, data.scenes)]) for i in (1, 2)]
-    train_step(run.networks, run.optimizer, shown)
+    train_step(run.networks, run.optimizer, shown, 3.0)
     states = [network.state_dict() for network in run.networks]
     assert len(states) == 2
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

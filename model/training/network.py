@@ -4,6 +4,7 @@ import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import safetensors.torch
@@ -15,7 +16,6 @@ from model.loading import load_network
 from model.u2net import ARCHITECTURES, U2Net, published_name
 
 State = dict[str, Tensor]
-STRAY = 3.0  # weight of ink on far paper
 
 
 def new_network(seed: int) -> U2Net:
@@ -40,17 +40,17 @@ def begin_fusion(network: U2Net) -> None:
     network.fuse.load_state_dict({"weight": trust, "bias": torch.zeros(1)})
 
 
-def loss_of(logits: list[Tensor], maps: Tensor) -> Tensor:
+def loss_of(logits: list[Tensor], maps: Tensor, stray: float) -> Tensor:
     """Seven logits and the true line maps, each (B, 1, H, W), 1 ink -> the loss, a scalar.
 
     The published training sums binary cross-entropy over all seven maps (Qin et al., 2020, section
     3.3); the absolute error of the fused map keeps paper white and ink black. Ink far from every true
-    line counts once more: where the network doubts, the background should go.
+    line counts `stray` times more: where the network doubts, the background should go.
     """
     entropy = sum(F.binary_cross_entropy_with_logits(plane.float(), maps) for plane in logits)
     fused = torch.sigmoid(logits[0].float())
-    stray = -torch.log1p(-fused.clamp(max=0.999)) * _far_paper(maps)
-    return entropy + 2 * F.l1_loss(fused, maps) + STRAY * stray.mean()
+    far = -torch.log1p(-fused.clamp(max=0.999)) * _far_paper(maps)
+    return entropy + 2 * F.l1_loss(fused, maps) + stray * far.mean()
 
 
 def _far_paper(maps: Tensor) -> Tensor:
@@ -67,15 +67,17 @@ def twin_of(network: U2Net) -> U2Net:
     return copy.deepcopy(network, {id(parameter): parameter for parameter in network.parameters()})
 
 
-def train_step(networks: Sequence[U2Net], optimizer: torch.optim.Optimizer, batches: Sequence[Batch]) -> float:
-    """One step on a batch per network, the networks being twins -> its loss.
+def train_step(
+    networks: Sequence[U2Net], optimizer: torch.optim.Optimizer, batches: Sequence[Batch], stray: float
+) -> float:
+    """One step on a batch per network, the networks being twins -> its loss; `stray` is that of `loss_of`.
 
     Each twin runs in a thread of its own on one core: two threads inside one convolution's backward
     pass cost twice the time of two passes side by side.
     """
     optimizer.zero_grad()
     with ThreadPoolExecutor(len(networks), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        losses = list(pool.map(_backward, networks, batches))
+        losses = list(pool.map(_backward, networks, batches, repeat(stray)))
     for parameter in networks[0].parameters():
         if parameter.grad is not None:
             parameter.grad /= len(networks)
@@ -85,11 +87,11 @@ def train_step(networks: Sequence[U2Net], optimizer: torch.optim.Optimizer, batc
     return sum(losses) / len(losses)
 
 
-def _backward(network: U2Net, batch: Batch) -> float:
+def _backward(network: U2Net, batch: Batch, stray: float) -> float:
     photos, maps = batch
     with torch.autocast("cpu", torch.bfloat16):
         logits = network.side_logits(photos)
-    loss = loss_of(logits, maps)
+    loss = loss_of(logits, maps, stray)
     loss.backward()
     return loss.item()
 

@@ -49,6 +49,7 @@ class Recipe:
     seed: int = 0
     rate: float = 2e-3  # of AdamW, at its highest
     views: str = "medium"  # a row of VIEWS
+    stray: float = 3.0  # weight of ink far from every true line
     decay: float = 1.0  # the last share of the steps, in which the rate falls to 0
     settled: float = 0.0  # the last share of the steps, with the statistics of batch norm fixed
     warm_up: int = 30  # steps until the rate is reached
@@ -126,7 +127,7 @@ def _step(run: Run, recipe: Recipe, data: Data, step: int) -> float:
         network.train()
         if step >= first_settled:
             settle(network)
-    loss = train_step(run.networks, run.optimizer, batches)
+    loss = train_step(run.networks, run.optimizer, batches, recipe.stray)
     run.step = step + 1
     blend(run.mean, run.networks[0], min(recipe.keep, run.step / (run.step + 10)))
     return loss
