@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="portrait", description="Serve portraits from a container.")
     add = parser.add_argument
     add("--host", default="0.0.0.0", help="address for REST, gRPC and metrics; default: %(default)s, every network")
-    add("--workers", type=int, help="processes that draw; default: 1, or cores by --threads")
+    add("--workers", type=int, help="processes that draw; default: as suits the cores, or cores by --threads")
     add("--threads", type=int, help="threads of each worker; default: cores by workers")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
     add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")

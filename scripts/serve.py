@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", default="auto", help="auto (default: the hub's, else the embedded lite ones), hub, lite or a file")
     add("--precision", default="auto", choices=PRECISIONS, help="what the network computes in")
     add("--calibration", metavar="DIR", help="portraits to make int8 from, a dozen or more; lite needs none")
-    add("--workers", type=int, help="processes that draw; default: 1, or cores by --threads")
+    add("--workers", type=int, help="processes that draw; default: as suits the cores, or cores by --threads")
     add("--threads", type=int, help="threads of each worker; default: cores by workers")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all ports")
     add("--tokens", action="store_true", help="ask clients for TorchServe's keys")

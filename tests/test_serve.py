@@ -39,7 +39,10 @@ CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.proper
     ("cores", "workers", "threads", "expected"),
     [
         (1, None, None, Arrangement(1, 1)),
-        (8, None, None, Arrangement(1, 8)),
+        (2, None, None, Arrangement(1, 2)),
+        (4, None, None, Arrangement(1, 4)),
+        (6, None, None, Arrangement(2, 3)),
+        (16, None, None, Arrangement(4, 4)),
         (8, 2, None, Arrangement(2, 4)),
         (8, None, 2, Arrangement(4, 2)),
         (8, 3, 5, Arrangement(3, 5)),

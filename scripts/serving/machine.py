@@ -11,6 +11,11 @@ from scripts.serving.errors import SetupError
 # the kernel and given back, page by page; kept and in huge pages, the same work takes 10 to 20 % less time.
 ALLOCATOR = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
 
+# The share of a photo's time on one core that more threads do not shorten: that of the table in README.md.
+SERIAL_SHARE = 0.11
+# What a core has to yield among the threads of one worker, against a core by itself.
+LEAST_YIELD = 0.75
+
 
 @dataclass(frozen=True)
 class Arrangement:
@@ -23,15 +28,21 @@ class Arrangement:
 def arrange(cores: int, workers: int | None = None, threads: int | None = None) -> Arrangement:
     """Fill `cores` once: what is not given follows from what is.
 
-    One worker with all cores answers a single photo soonest and holds the weights once.
+    The more threads, the sooner a single photo is answered and the fewer workers hold the weights; the
+    more workers, the more photos are drawn in all. So workers get as many threads as `most_threads` tells.
     Raises `SetupError` when a given number is less than 1.
     """
     for name, value in (("--workers", workers), ("--threads", threads)):
         if value is not None and value < 1:
             raise SetupError(f"{name} must be at least 1, got {value}")
     if workers is None:
-        workers = max(1, cores // threads) if threads else 1
+        workers = max(1, cores // threads) if threads else math.ceil(cores / most_threads())
     return Arrangement(workers, threads or max(1, cores // workers))
+
+
+def most_threads() -> int:
+    """As many threads as still yield `LEAST_YIELD` each: 1 / (1 + share * (threads - 1)), by Amdahl's law (1967)."""
+    return 1 + math.floor((1 / LEAST_YIELD - 1) / SERIAL_SHARE)
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
