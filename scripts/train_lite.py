@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.steps, args.seed, args.rate, args.views, args.stray, args.decay, args.settled, measure=not settled
     )
     run = load_run(recipe, run_folder) or new_run(recipe, start)
-    best = train(run, recipe, data, run_folder, args.save_every)
+    best = train(run, recipe, data, run_folder, args.save_every, args.until)
     path = run_folder / "u2netp_portrait_lite.safetensors"
     save_weights(best, path)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", default="run", help="folder of this run inside WORK (default: run)")
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--until", type=int, help="end at this step; the rate falls as for all of --steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default: 0.002)")
     parser.add_argument("--views", choices=VIEWS, default="medium", help="sizes of the examples (default: medium)")

@@ -52,6 +52,18 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_a_sitting_ends_where_it_is_told_and_the_next_goes_on(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "MEASURED", 2)
+    train(new_run(RECIPE), RECIPE, data, tmp_path, until=1)
+    run = load_run(RECIPE, tmp_path)
+    assert run is not None
+    assert run.step == 1
+    train(run, RECIPE, data, tmp_path)
+    assert run.step == RECIPE.steps
+
+
 def test_another_recipe_does_not_go_on_in_the_same_folder(tmp_path: Path) -> None:
     training.save_run(new_run(RECIPE), RECIPE, tmp_path)
     with pytest.raises(ValueError, match="begun as"):

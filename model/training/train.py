@@ -97,16 +97,17 @@ def new_run(recipe: Recipe, start: State | None = None) -> Run:
     return Run(twins, optimizer, {name: t.clone() for name, t in network.state_dict().items()})
 
 
-def train(run: Run, recipe: Recipe, data: Data, folder: Path, save_every: int = 100) -> State:
-    """Goes on to the recipe's last step -> the weights with the lowest loss on the judges' photos.
+def train(run: Run, recipe: Recipe, data: Data, folder: Path, save_every: int = 100, until: int | None = None) -> State:
+    """Goes on to the recipe's last step, or to `until` -> the weights with the lowest loss on the judges' photos.
 
     Every `save_every` steps the run and a preview are written to `folder`.
     """
-    progress = tqdm(range(run.step, recipe.steps), initial=run.step, total=recipe.steps, unit="step")
+    last = recipe.steps if until is None else min(until, recipe.steps)
+    progress = tqdm(range(run.step, last), initial=run.step, total=last, unit="step")
     for step in progress:
         loss = _step(run, recipe, data, step)
         progress.set_postfix(loss=f"{loss:.3f}", best=f"{run.best_loss:.3f}")
-        if run.step % save_every == 0 or run.step == recipe.steps:
+        if run.step % save_every == 0 or run.step == last:
             judge(run, data)
             save_run(run, recipe, folder)
             write_preview(with_state(run.mean), data.judges or data.people[:4], folder / "preview.png")
