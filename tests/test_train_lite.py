@@ -14,7 +14,7 @@ from model.training.subjects import read_hints
 from model.training.train import Data, Recipe, load_run, new_run, rate_at, split, train
 from model.training.views import batch, example
 from model.weights import EMBEDDED
-from scripts import train_lite
+from scripts import mix_lite, train_lite
 from tests.portraits import write_portraits
 
 RECIPE = Recipe(steps=2, seed=3, views="small", settled=0.5)
@@ -62,6 +62,20 @@ def test_a_sitting_ends_where_it_is_told_and_the_next_goes_on(
     assert run.step == 1
     train(run, RECIPE, data, tmp_path)
     assert run.step == RECIPE.steps
+
+
+def test_runs_are_mixed_by_their_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [new_run(Recipe(steps=2, seed=seed)) for seed in (1, 2)]
+    for name, run in zip("ab", runs, strict=True):
+        run.best = run.mean
+        training.save_run(run, RECIPE, tmp_path / name)
+    assert mix_lite.main([str(tmp_path), "a:best", "b:mean", str(tmp_path / "mixed.safetensors")]) == 0
+    mixed = load_network(tmp_path / "mixed.safetensors").state_dict()
+    name = "encoder.0.entry.conv.weight"
+    torch.testing.assert_close(mixed[name], (runs[0].mean[name] + runs[1].mean[name]) / 2, atol=1e-3, rtol=1e-2)
+    capsys.readouterr()
+    assert mix_lite.main([str(tmp_path), "a:worst", str(tmp_path / "x.safetensors")]) == 1
+    assert capsys.readouterr().err.startswith("a:worst: must be RUN:best or RUN:mean")
 
 
 def test_another_recipe_does_not_go_on_in_the_same_folder(tmp_path: Path) -> None:

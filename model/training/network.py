@@ -138,6 +138,14 @@ def blend(mean: State, network: U2Net, keep: float) -> None:
             mean[name].copy_(tensor)
 
 
+def mean_of(states: Sequence[State]) -> State:
+    """The mean of every floating tensor; of counters, the first."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if first.is_floating_point() else first
+        for name, first in states[0].items()
+    }
+
+
 def with_state(state: Mapping[str, Tensor]) -> U2Net:
     """A u2netp in eval mode with these tensors, under our names."""
     network = U2Net(ARCHITECTURES["u2netp"])
