@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _KINDS = (".jpg", ".jpeg", ".png", ".webp")
+SAMPLE = Path(__file__).parents[1] / "docs" / "astronaut.jpg"
 _SIDE, _STEP, _MOST_ASPECT = 512, 32, 4.0
 
 
@@ -26,6 +27,14 @@ def read_photo(path: Path) -> Tensor:
     size = [max(1, round(_SIDE * side / _STEP)) * _STEP for side in (math.sqrt(aspect), 1 / math.sqrt(aspect))]
     small = photo.resize((size[0], size[1]), Image.Resampling.BOX)
     return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
+
+
+def sample_photos(side: int = _SIDE) -> list[Tensor]:
+    """The project's own portrait as it is, dark and low in contrast: uint8 RGB (1, 3, side, side) each."""
+    photo = F.interpolate(read_photo(SAMPLE).float(), (side, side), mode="bilinear", antialias=True)
+    return [
+        (photo * gain + lift).round().clamp(0, 255).to(torch.uint8) for gain, lift in ((1, 0), (0.25, 0), (0.3, 100))
+    ]
 
 
 def seeded_photo(seed: int, height: int = _SIDE, width: int = _SIDE) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from model.drawing import Drawing
 from model.fidelity import Fidelity, compare, worst
 from model.fused import convolutions, rsus
-from model.pictures import photo_files, read_photo, seeded_photo
+from model.pictures import photo_files, read_photo, sample_photos
 from model.u2net import U2Net
 from model.weights import EMBEDDED, Weights
 
@@ -18,7 +18,7 @@ GATE = Fidelity(psnr=34.0, ssim=0.97)
 SHIPPED = EMBEDDED.with_name("int8_ranges.json")
 _FEWEST = 6
 _GATE_SHARE = 3  # every third photo is kept for the gate
-_SEEDED = 4
+_SAMPLE_SIDE = 256
 
 Ranges = dict[str, Tensor]
 Draw = Callable[[Tensor], Tensor]
@@ -32,10 +32,10 @@ def ranges_and_gate(network: U2Net, weights: Weights, folder: Path | None) -> tu
     """Ranges for `network`, and the pictures to hold its int8 form against fp32 on.
 
     From the photos of `folder`, of which a third is kept for the gate; or without a folder those
-    shipped for these very weights, and seeded pictures. Raises `QuantizationError`.
+    shipped for these very weights, and the sample portrait. Raises `QuantizationError`.
     """
     if folder is None:
-        return read_ranges(SHIPPED, weights), [seeded_photo(seed, 256, 256) for seed in range(_SEEDED)]
+        return read_ranges(SHIPPED, weights), sample_photos(_SAMPLE_SIDE)
     seen, unseen = split(folder)
     return record_ranges(network, map(read_photo, seen)), [read_photo(path) for path in unseen]
 

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Time every way to run the network, side by side.")
     add = parser.add_argument
     add("--weights", default="lite", help=f"hub, lite, a file, or {', '.join(SEEDED)} (timing only); default: lite")
-    add("--photos", type=Path, metavar="DIR", help="photos to compare drawings of; default: seeded pictures")
+    add("--photos", type=Path, metavar="DIR", help="photos to compare drawings of; default: a sample and seeded ones")
     add("--side", type=int, default=512, help="of the square photo, in pixels; default: %(default)s")
     add("--rounds", type=int, default=11, help="times each engine is timed; default: %(default)s")
     add("--peers", action="store_true", help="ONNX Runtime and OpenVINO too (requirements/peers.txt)")

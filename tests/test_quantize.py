@@ -14,9 +14,18 @@ from model.fidelity import Fidelity, compare
 from model.int8 import ByteSteps, channel_units
 from model.loading import load_network
 from model.pictures import photo_files, read_photo, seeded_photo
-from model.quantize import GATE, QuantizationError, pass_gate, read_ranges, record_ranges, split, write_ranges
+from model.quantize import (
+    GATE,
+    QuantizationError,
+    pass_gate,
+    ranges_and_gate,
+    read_ranges,
+    record_ranges,
+    split,
+    write_ranges,
+)
 from model.u2net import U2Net, pool, upsample_like
-from model.weights import Weights
+from model.weights import Weights, resolve
 from tests.seeded import seeded_weights
 
 needs_vnni = pytest.mark.skipif(not has_int8(), reason="this CPU has no int8 instructions")
@@ -126,6 +135,15 @@ def test_ranges_are_read_as_written_and_only_for_their_weights(
     with pytest.raises(QuantizationError, match="no ranges are shipped for other"):
         read_ranges(tmp_path / "ranges.json", Weights(Path(), "other", "0" * 64))
     json.loads((tmp_path / "ranges.json").read_text())
+
+
+def test_the_gate_sees_drawings() -> None:
+    weights = resolve("lite")
+    network = load_network(weights.path)
+    _, photos = ranges_and_gate(network, weights, None)
+    with torch.inference_mode():
+        ink = [float(1 - Drawing(network).eval()(photo).mean()) for photo in photos]
+    assert min(ink) > 0.03
 
 
 def test_a_third_of_the_photos_is_kept_for_the_gate(photos: Path) -> None:

@@ -13,7 +13,7 @@ from model.drawing import ByteDrawing
 from model.export import ModuleInfo, export, script
 from model.int8 import int8_network
 from model.loading import load_network
-from model.pictures import photo_files, read_photo, seeded_photo
+from model.pictures import photo_files, read_photo, sample_photos, seeded_photo
 from model.quantize import QuantizationError, Ranges, ranges_and_gate, record_ranges
 from model.u2net import ARCHITECTURES, U2Net, published_name
 from model.weights import Weights, resolve
@@ -81,9 +81,9 @@ def _drawn(name: str, like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _pictures(folder: Path | None, count: int, side: int) -> Tensor:
-    """Photos of `folder` squashed to a square, or seeded ones: uint8 (count, 3, side, side)."""
+    """Photos of `folder` squashed to a square, or the sample portrait and seeded ones: uint8 (count, 3, side, side)."""
     if folder is None:
-        return torch.cat([seeded_photo(seed, side, side) for seed in range(count)])
+        return torch.cat([*sample_photos(side), *(seeded_photo(seed, side, side) for seed in range(count))][:count])
     files = photo_files(folder)[:count]
     if len(files) < count:
         raise ValueError(f"--photos: {folder} holds {len(files)} photos, {count} are needed")

@@ -17,7 +17,7 @@ import cv2
 import psutil
 from tqdm import tqdm
 
-from model.pictures import seeded_photo
+from model.pictures import sample_photos
 from model.weights import Weights
 from portrait_client import GrpcPortraitClient, PortraitClient
 from scripts.bench.arrangements import arrangements
@@ -188,7 +188,7 @@ def draw_here(archive: str, photo: str, requests: str) -> None:
 
 
 def _jpeg() -> bytes:
-    pixels = seeded_photo(0, 512, 512)[0].permute(1, 2, 0).numpy()
+    pixels = sample_photos()[0][0].permute(1, 2, 0).numpy()
     done, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     if not done:
         raise ServedError("--serve: OpenCV writes no JPEG here")
