@@ -17,8 +17,8 @@ from model.training.plates import load_plates
 from model.training.subjects import HINTS, read_hints
 from model.training.train import VIEWS, Recipe, load_run, new_run, newest_weights, split, train
 
-JUDGES = ("018", "036", "058", "062")  # photos that choose the checkpoint
-HELD_OUT = ("006", "012", "022", "030", "045", "070", "082", "093")  # photos that only measure it
+JUDGES = ("018", "036", "058", "062")  # photos that choose the weights during a run
+HELD_OUT = ("006", "012", "022", "030", "045", "070", "082", "093")  # photos that no run looks at
 
 
 def main(argv: Sequence[str] | None = None) -> int:

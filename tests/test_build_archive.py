@@ -96,7 +96,7 @@ def test_check_refuses_what_is_no_archive(tmp_path: Path) -> None:
 
 
 def test_batches_are_for_gpus() -> None:
-    cpu, gpu = model_config("auto", "cpu"), model_config("auto", "gpu")
+    cpu, gpu = model_config("auto", gpu=False), model_config("auto", gpu=True)
     assert cpu == yaml.safe_load((HANDLER / "model-config.yaml").read_text())
     assert (cpu["batchSize"], gpu["batchSize"]) == (1, 8)
     assert (cpu["deviceType"], gpu["deviceType"]) == ("cpu", "gpu")

@@ -15,9 +15,8 @@ from handler.preprocess import prepare
 from handler.request import Request
 from handler.settings import Settings
 from scripts.bench.inputs import Inputs
-from scripts.serving.paths import ROOT
+from scripts.serving.paths import SAMPLE
 
-PHOTO = ROOT / "docs" / "astronaut.jpg"
 MEGAPIXELS = (0.5, 12.0)
 _OPTIONS = Options(style="draw", size=1024)
 
@@ -52,9 +51,9 @@ def _median_ms(step: Callable[[], object], rounds: int) -> float:
 
 
 def _jpeg(megapixels: float) -> bytes:
-    photo = cv2.imread(str(PHOTO))
+    photo = cv2.imread(str(SAMPLE))
     if photo is None:
-        raise RuntimeError(f"{PHOTO} is missing: it is what decoding is timed on")
+        raise RuntimeError(f"{SAMPLE} is missing: it is what decoding is timed on")
     scale = (megapixels * 1e6 / (photo.shape[0] * photo.shape[1])) ** 0.5
     return cv2.imencode(".jpg", cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))[1].tobytes()
 

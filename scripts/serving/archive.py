@@ -22,11 +22,8 @@ NAME = "portrait"
 VERSION = "1.0"
 HANDLER = ROOT / "handler"
 ENTRY = "portrait_handler.py"
-# A batch is no faster on a CPU, and a GPU idles without one.
-DEVICES: dict[str, dict[str, str | int]] = {
-    "cpu": {"deviceType": "cpu", "batchSize": 1, "maxBatchDelay": 0},
-    "gpu": {"deviceType": "gpu", "batchSize": 8, "maxBatchDelay": 20},
-}
+# A batch is no faster on a CPU, which model-config.yaml is for, and a GPU idles without one.
+ON_GPU = {"deviceType": "gpu", "batchSize": 8, "maxBatchDelay": 20}
 
 
 class ArchiveError(RuntimeError):
@@ -56,15 +53,15 @@ def _stage_handler(stage: Path, precision: str) -> None:
     """The package `handler` less its entry, which TorchServe wants in the archive's root."""
     ignored = shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY)
     shutil.copytree(HANDLER, stage / "package" / "handler", ignore=ignored)
-    config = model_config(precision, "gpu" if torch.cuda.is_available() else "cpu")
+    config = model_config(precision, torch.cuda.is_available())
     (stage / "model-config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def model_config(precision: str, device: str) -> dict[str, Any]:
-    """The committed settings of the model, with `precision` and what suits the device, cpu or gpu."""
+def model_config(precision: str, gpu: bool) -> dict[str, Any]:
+    """The committed settings of the model, with `precision` and, beside a GPU, batches for it."""
     config: dict[str, Any] = yaml.safe_load((HANDLER / "model-config.yaml").read_text())
     config["handler"]["precision"] = precision
-    return config | DEVICES[device]
+    return config | ON_GPU if gpu else config
 
 
 def _pack(stage: Path, version: str) -> Path:
