@@ -64,10 +64,11 @@ class Visitor:
         return self.page.get_by_role("slider", name=f"Compare photo and portrait of {name}")
 
     def rest(self) -> None:
-        """Wait until the page has nothing left to do."""
+        """Wait until the page has nothing left to do and nothing on it moves or fades."""
         # A click reaches the server a moment later than it is made.
         self.page.wait_for_timeout(250)
         self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+        self.page.wait_for_function("document.getAnimations().length === 0")
 
     def download(self, button: str = "Download") -> tuple[str, bytes]:
         """Press the button; name and content of the file that arrives."""
