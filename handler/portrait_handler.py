@@ -8,6 +8,7 @@ import torch
 from ts.utils.util import PredictionException
 
 from handler.answer import Answer, portrait, refusal
+from handler.cores import Cores
 from handler.describe import describe
 from handler.errors import RequestError
 from handler.inference import load
@@ -39,6 +40,7 @@ class PortraitHandler:
         gpu = properties.get("gpu_id")
         device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
         self.drawer = load(module, device, self.settings.precision, self.settings.threads)
+        self.cores = Cores(Path(properties["model_dir"]) / "at-work", torch.get_num_threads())
         self.initialized = True
 
     def handle(self, data: Sequence[Row], context: Any) -> list[Any]:
@@ -50,7 +52,7 @@ class PortraitHandler:
         headers = [context.get_all_request_header(i) for i in range(len(data))]
         if _asks_for_description(headers[0]):
             return [self.describe_handle()]
-        with Tally(context.metrics, len(data)) as tally:
+        with self.cores.at_work(), Tally(context.metrics, len(data)) as tally:
             answers = self._answers(data, headers, tally)
         for i, answer in enumerate(answers):
             _announce(answer, i, context)
@@ -62,6 +64,7 @@ class PortraitHandler:
 
     def inference(self, jobs: Sequence[Job]) -> list[LineMap]:
         """Jobs -> the network's line maps, float32 (h, w), 0 ink and 1 paper."""
+        torch.set_num_threads(self.cores.share())
         return self.drawer.draw_lines([job.network_input for job in jobs])
 
     def postprocess(self, jobs: Sequence[Job], lines: Sequence[LineMap]) -> list[Answer]:

@@ -13,7 +13,7 @@ class Settings:
 
     megabytes: float = 20  # of one photo
     megapixels: float = 50  # of one photo
-    threads: int = 0  # of one worker; 0: as many as torch finds cores, or OMP_NUM_THREADS says
+    threads: int = 0  # shared by the workers that draw; 0: OMP_NUM_THREADS, else the cores
     precision: str = "auto"  # of a float archive: auto, fp32, bf16
 
     @property

@@ -81,9 +81,9 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         report["around"] = measure_around(inputs, rounds)
         print("\nAround the network, on one core:\n\n" + around_table(report["around"]))
     if options.serve:
-        services = measure_served(weights, options.port_offset, options.requests)
-        report["served"] = [asdict(service) for service in services]
-        print("\n" + served_table(services))
+        service = measure_served(weights, options.port_offset, options.requests)
+        report["served"] = asdict(service)
+        print("\n" + served_table(service))
     return report
 
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 from scripts.serving.errors import SetupError
 from scripts.serving.inputs import read_record, sha256_of
 from scripts.serving.java import OLDEST, find_java
-from scripts.serving.machine import arrange, usable_cores
+from scripts.serving.machine import arrange, usable_cores, usable_memory
 from scripts.serving.paths import ARCHIVE
 from scripts.serving.server import Run, java_command, server_environment, write_settings
 from scripts.serving.settings import Ports
@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="portrait", description="Serve portraits from a container.")
     add = parser.add_argument
     add("--host", default="0.0.0.0", help="address for REST, gRPC and metrics; default: %(default)s, every network")
-    add("--workers", type=int, help="processes that draw; default: as suits the cores, or cores by --threads")
-    add("--threads", type=int, help="threads of each worker; default: cores by workers")
+    add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
+    add("--threads", type=int, help="shared by the workers that draw at the moment; default: one for each core")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
     add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")
     return parser
@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> Run:
     # An archive is code, and so one that anybody changed is not run.
     if record is None or record.archive != sha256_of(ARCHIVE):
         raise SetupError(f"{ARCHIVE} is not the archive that portrait.json beside it tells of; mount both, as built")
-    arrangement = arrange(usable_cores(), options.workers, options.threads)
+    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads)
     return Run(Ports.at(options.port_offset), arrangement, not options.no_tokens, ARCHIVE, java, FOLDER)
 
 

@@ -14,7 +14,7 @@ from scripts.serving.environment import say
 from scripts.serving.errors import SetupError
 from scripts.serving.inputs import PRECISIONS, inputs_digest, read_record, sha256_of
 from scripts.serving.java import ensure_java
-from scripts.serving.machine import arrange, usable_cores
+from scripts.serving.machine import arrange, usable_cores, usable_memory
 from scripts.serving.page import check_page_port, start_page, stop_page
 from scripts.serving.paths import ARCHIVE, PYTHON, ROOT
 from scripts.serving.readiness import wait_until_ready
@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", default="auto", help="auto (default: the hub's, else the embedded lite ones), hub, lite or a file")
     add("--precision", default="auto", choices=PRECISIONS, help="what the network computes in")
     add("--calibration", metavar="DIR", help="portraits to make int8 from, a dozen or more; lite needs none")
-    add("--workers", type=int, help="processes that draw; default: as suits the cores, or cores by --threads")
-    add("--threads", type=int, help="threads of each worker; default: cores by workers")
+    add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
+    add("--threads", type=int, help="shared by the workers that draw at the moment; default: one for each core")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all ports")
     add("--tokens", action="store_true", help="ask clients for TorchServe's keys")
     add("--web", action="store_true", help="the page for browsers as well, on port 8501")
@@ -67,7 +67,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     ports = Ports.at(options.port_offset)
-    arrangement = arrange(usable_cores(), options.workers, options.threads)
+    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads)
     check_ports(ports)
     if options.web:
         check_page_port(ports)

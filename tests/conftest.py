@@ -10,7 +10,7 @@ import pytest
 
 from model.weights import EMBEDDED
 from scripts.serving.java import ensure_java
-from scripts.serving.machine import arrange, usable_cores
+from scripts.serving.machine import arrange, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run
 from tests.networks import write_weights
@@ -37,9 +37,16 @@ def archive(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def server(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """TorchServe with one worker, ready, without tokens."""
+    """TorchServe as it is served, ready, without tokens."""
     folder = tmp_path_factory.mktemp("server")
-    run = Run(free_ports(), arrange(usable_cores()), tokens=False, archive=archive, java=ensure_java(), folder=folder)
+    run = Run(
+        free_ports(),
+        arrange(usable_cores(), usable_memory()),
+        tokens=False,
+        archive=archive,
+        java=ensure_java(),
+        folder=folder,
+    )
     with serving(run) as server:
         yield server
 

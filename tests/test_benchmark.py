@@ -80,14 +80,19 @@ def test_a_table_has_a_cell_for_every_heading() -> None:
 
 
 def test_a_table_of_ways_has_a_line_for_each() -> None:
-    inside = Served(IN_PROCESS, 1, 200, 90.0, 95, 99, 11, 400)
-    rest = Served("REST", 1, 200, 101.4, 150, 160, 9.5, 412.3)
-    crowded = Served("REST", 4, 200, 400, 450, 460, 9.6, 420)
-    text = served_table([Service(Arrangement(1, 2), 2.94, (inside, rest, crowded))])
-    assert text.splitlines()[3] == "| 1 x 2 | REST | 1 | 101 | 150 | 160 | 9.50 | 412 |"
-    assert text.splitlines()[-1] == (
-        "1 x 2: ready after 2.9 s; TorchServe adds 11 ms (REST); a worker grows by 1.9% over its last 200 photos."
-    )
+    one = Served(IN_PROCESS, Arrangement(1, 2), 1, 200, 90.0, 95, 99, 9, 400)
+    two = Served(IN_PROCESS, Arrangement(2, 1), 2, 200, 190.0, 195, 199, 10, 400)
+    rest = Served("REST", Arrangement(2, 2), 1, 200, 101.4, 150, 160, 9.5, 412.3)
+    crowded = Served("REST", Arrangement(2, 2), 4, 200, 400, 450, 460, 9.6, 420)
+    text = served_table(Service(2.94, (one, two), (rest, crowded))).splitlines()
+    assert text[2] == "| in-process | 1 | 2 each | 1 | 90 | 95 | 99 | 9.00 | 400 |"
+    assert text[4] == "| REST | 2 | 2 shared | 1 | 101 | 150 | 160 | 9.50 | 412 |"
+    assert text[7:] == [
+        "TorchServe is ready 2.9 s after its start.",
+        "REST adds 11 ms to a single photo.",
+        "REST at 4 at once: 0.96 of the best in-process.",
+        "A worker grows by 1.9% over the last 200 photos.",
+    ]
 
 
 @pytest.mark.parametrize("source", SEEDED)

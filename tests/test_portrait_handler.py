@@ -1,5 +1,6 @@
 """The class that TorchServe loads, called as TorchServe calls it, on a small real network."""
 
+import fcntl
 import io
 import json
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from ts.context import Context, RequestProcessor
 from ts.utils.util import PredictionException
 
+from handler.cores import Cores
 from handler.portrait_handler import PortraitHandler
 from handler.styles import STYLES
 from model.export import export
@@ -67,6 +70,21 @@ def test_a_photo_becomes_a_picture_of_its_size(handler: PortraitHandler, style: 
         "Portrait-Size": "96x72",
         "Portrait-Weights": f"small {sha256[:12]}",
     }
+
+
+def test_a_photo_is_drawn_with_a_share_of_the_threads(handler: PortraitHandler) -> None:
+    ask(handler, raw())
+    alone = torch.get_num_threads()
+    handler.cores, before = Cores(handler.cores.folder, 8), handler.cores
+    try:
+        with (handler.cores.folder / "another").open("w") as mark:
+            fcntl.flock(mark, fcntl.LOCK_EX)
+            ask(handler, raw())
+            assert torch.get_num_threads() == 4
+    finally:
+        handler.cores = before
+    ask(handler, raw())
+    assert torch.get_num_threads() == alone
 
 
 def test_faces_are_told_in_the_face_frame(handler: PortraitHandler) -> None:

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+import psutil
 import pytest
 import requests
 from PIL import Image
 
 from scripts.serving import environment, java
 from scripts.serving.errors import SetupError
-from scripts.serving.machine import Arrangement, arrange, usable_cores
+from scripts.serving.machine import Arrangement, arrange, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run, check_ports
 from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
@@ -36,28 +37,29 @@ CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.proper
 
 
 @pytest.mark.parametrize(
-    ("cores", "workers", "threads", "expected"),
+    ("cores", "gigabytes", "workers", "threads", "expected"),
     [
-        (1, None, None, Arrangement(1, 1)),
-        (2, None, None, Arrangement(1, 2)),
-        (4, None, None, Arrangement(1, 4)),
-        (6, None, None, Arrangement(2, 3)),
-        (16, None, None, Arrangement(4, 4)),
-        (8, 2, None, Arrangement(2, 4)),
-        (8, None, 2, Arrangement(4, 2)),
-        (8, 3, 5, Arrangement(3, 5)),
-        (2, 4, None, Arrangement(4, 1)),
-        (2, None, 4, Arrangement(1, 4)),
+        (1, 64, None, None, Arrangement(1, 1)),
+        (2, 64, None, None, Arrangement(2, 2)),
+        (16, 64, None, None, Arrangement(16, 16)),
+        (16, 6, None, None, Arrangement(3, 16)),
+        (2, 1, None, None, Arrangement(1, 2)),
+        (8, 64, 2, None, Arrangement(2, 8)),
+        (8, 64, None, 2, Arrangement(8, 2)),
+        (8, 64, 3, 5, Arrangement(3, 5)),
+        (2, 1, 4, None, Arrangement(4, 2)),
     ],
 )
-def test_cores_are_divided_once(cores: int, workers: int | None, threads: int | None, expected: Arrangement) -> None:
-    assert arrange(cores, workers, threads) == expected
+def test_workers_are_as_many_as_cores_and_memory_allow(
+    cores: int, gigabytes: int, workers: int | None, threads: int | None, expected: Arrangement
+) -> None:
+    assert arrange(cores, gigabytes * 10**9, workers, threads) == expected
 
 
 @pytest.mark.parametrize(("workers", "threads", "named"), [(0, None, "--workers"), (None, -1, "--threads")])
 def test_numbers_below_one_are_refused(workers: int | None, threads: int | None, named: str) -> None:
     with pytest.raises(SetupError, match=named):
-        arrange(4, workers, threads)
+        arrange(4, 10**10, workers, threads)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,23 @@ def test_containers_share_of_time_limits_the_cores(files: dict[str, str], limit:
         (tmp_path / name).write_text(text)
     affinity = len(os.sched_getaffinity(0))
     assert usable_cores(tmp_path) == min(affinity, limit or affinity)
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"memory.max": "3000000000\n"}, 3 * 10**9),
+        ({"memory.max": "max\n"}, None),
+        ({"memory/memory.limit_in_bytes": "2000000000\n"}, 2 * 10**9),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
+        ({}, None),
+    ],
+)
+def test_containers_limit_is_the_memory(files: dict[str, str], limit: int | None, tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert usable_memory(tmp_path) == (limit or psutil.virtual_memory().total)
 
 
 # Settings
@@ -308,7 +327,7 @@ def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path
             bad.writestr(name, content[: len(content) // 2] if name == spoilt else content)
     found = java.find_java()
     assert found
-    attempt = Run(free_ports(), arrange(1), tokens=False, archive=broken, java=found, folder=tmp_path / "run")
+    attempt = Run(free_ports(), arrange(1, 0), tokens=False, archive=broken, java=found, folder=tmp_path / "run")
     with pytest.raises(SetupError, match=f"The model did not load(.|\\n)*({reason})"), serving(attempt):
         pass
     assert read_state(attempt.folder) is None
@@ -323,6 +342,18 @@ def test_workers_are_born_with_the_environment_that_makes_them_fast(server: Serv
     assert f"OMP_NUM_THREADS={server.run.arrangement.threads}" in born
     assert any(variable.startswith("GLIBC_TUNABLES=glibc.malloc") for variable in born)
     assert not any(variable.startswith("PYTHONPATH=") and str(ROOT) in variable.split(":") for variable in born)
+
+
+def test_workers_of_a_server_know_of_each_other(server: Server) -> None:
+    workers = requests.get(f"{server.management}/models/portrait", timeout=20).json()[0]["workers"]
+    assert len(workers) == server.run.arrangement.workers
+    marks = [mark for worker in workers for mark in _open_files(worker["pid"]) if mark.parent.name == "at-work"]
+    assert sorted(mark.name for mark in marks) == sorted(str(worker["pid"]) for worker in workers)
+    assert len({mark.parent for mark in marks}) == 1
+
+
+def _open_files(pid: int) -> list[Path]:
+    return [Path(file.path) for file in psutil.Process(pid).open_files()]
 
 
 def test_models_cannot_be_registered(server: Server) -> None:

@@ -2,14 +2,14 @@
 
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from scripts.bench.race import Result
-from scripts.bench.served import Served, Service
+from scripts.bench.served import AT_ONCE, IN_PROCESS, Served, Service
 from scripts.bench.spec import BASELINE
 
 HEADINGS = ("engine", "threads", "median ms", "spread ms", "x eager", "photos / core-hour", "PSNR", "SSIM", "MB")
@@ -60,28 +60,30 @@ def around_table(found: Sequence[dict[str, Any]]) -> str:
     return _markdown(("megapixels", "decode and frame ms", "enlarge the drawing ms", "encode ms"), cells)
 
 
-def served_table(services: Sequence[Service]) -> str:
-    """Markdown: a row for each arrangement and way, then a line of conclusions for each arrangement."""
-    headings = ("workers x threads", "way", "at once", "p50 ms", "p95 ms", "p99 ms", "photos / s", "worker MB")
-    table_of_ways = _markdown(headings, (_way(service, row) for service in services for row in service.rows))
-    return "\n".join([table_of_ways, "", *map(_conclusions, services)])
+def served_table(service: Service) -> str:
+    """Markdown: a row for each way, then what follows from them."""
+    headings = ("way", "workers", "threads", "at once", "p50 ms", "p95 ms", "p99 ms", "photos / s", "worker MB")
+    return "\n".join([_markdown(headings, map(_way, service.inside + service.ways)), "", *_conclusions(service)])
 
 
-def _way(service: Service, row: Served) -> tuple[str, ...]:
-    arrangement = f"{service.arrangement.workers} x {service.arrangement.threads}"
+def _way(row: Served) -> tuple[str, ...]:
+    threads = f"{row.arrangement.threads} {'each' if row.way == IN_PROCESS else 'shared'}"
     times = (f"{value:.0f}" for value in (row.p50_ms, row.p95_ms, row.p99_ms))
-    return arrangement, row.way, str(row.at_once), *times, f"{row.photos_per_second:.2f}", f"{row.worker_mb:.0f}"
+    figures = (*times, f"{row.photos_per_second:.2f}", f"{row.worker_mb:.0f}")
+    return row.way, str(row.arrangement.workers), threads, str(row.at_once), *figures
 
 
-def _conclusions(service: Service) -> str:
-    inside, *ways = service.rows
-    first, last = ways[0], ways[-1]
-    grown, since = last.worker_mb / first.worker_mb - 1, sum(row.requests for row in ways[1:])
-    text = f"{service.arrangement.workers} x {service.arrangement.threads}: ready after {service.ready_seconds:.1f} s"
-    if service.arrangement.workers == 1:
-        own = (f"{row.p50_ms - inside.p50_ms:.0f} ms ({row.way})" for row in ways if row.at_once == 1)
-        text += f"; TorchServe adds {', '.join(own)}"
-    return f"{text}; a worker grows by {grown:.1%} over its last {since} photos."
+def _conclusions(service: Service) -> Iterator[str]:
+    soonest, best = service.inside[0].p50_ms, max(row.photos_per_second for row in service.inside)
+    yield f"TorchServe is ready {service.ready_seconds:.1f} s after its start."
+    for row in service.ways:
+        if row.at_once == 1:
+            yield f"{row.way} adds {row.p50_ms - soonest:.0f} ms to a single photo."
+        if row.at_once == AT_ONCE:
+            yield f"{row.way} at {AT_ONCE} at once: {row.photos_per_second / best:.2f} of the best in-process."
+    first, *later = service.ways
+    grown = later[-1].worker_mb / first.worker_mb - 1
+    yield f"A worker grows by {grown:.1%} over the last {sum(row.requests for row in later)} photos."
 
 
 def _markdown(headings: Sequence[str], rows_of_cells: Iterable[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The same photo in-process, through REST and through gRPC, by every arrangement of this machine's cores."""
+"""The same photo in-process, by every way to divide the cores, and served through REST and gRPC."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from portrait_client import GrpcPortraitClient, PortraitClient
 from scripts.bench.arrangements import arrangements
 from scripts.serving.archive import build
 from scripts.serving.java import ensure_java
-from scripts.serving.machine import Arrangement, worker_environment
+from scripts.serving.machine import Arrangement, arrange, usable_cores, usable_memory, worker_environment
 from scripts.serving.paths import ROOT
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
@@ -45,6 +45,7 @@ class Served:
     """Requests for one photo, one way."""
 
     way: str
+    arrangement: Arrangement
     at_once: int
     requests: int
     p50_ms: float
@@ -56,40 +57,37 @@ class Served:
 
 @dataclass(frozen=True)
 class Service:
-    """One arrangement: its processes without a server, then as TorchServe's workers."""
+    """One server, and the same work without it."""
 
-    arrangement: Arrangement
     ready_seconds: float  # from TorchServe's start until its workers take photos
-    rows: tuple[Served, ...]  # in-process first
+    inside: tuple[Served, ...]  # processes that divide the cores for good, from one with all to one for each
+    ways: tuple[Served, ...]  # through TorchServe, whose workers share them
 
 
-def measure_served(weights: Weights, offset: int, requests: int) -> list[Service]:
+def measure_served(weights: Weights, offset: int, requests: int) -> Service:
     """Build an archive of `weights`, serve it as scripts/serve.sh does, and time `requests` each way."""
     photo = _jpeg()
     with tempfile.TemporaryDirectory(prefix="portrait-served-") as folder:
         archive = Path(folder) / "store" / "portrait.mar"
         build(weights, "auto", archive)
-        return [_measure(archive, photo, offset, requests, a, Path(folder)) for a in arrangements()]
+        inside = [_in_process(archive, photo, requests, a, Path(folder)) for a in arrangements()]
+        shared = arrange(usable_cores(), usable_memory())
+        started = time.perf_counter()
+        with _server(archive, offset, shared, Path(folder)) as process:
+            ready = time.perf_counter() - started
+            ways = _through(process, Ports.at(offset), photo, requests, shared)
+    return Service(ready, tuple(inside), tuple(ways))
 
 
-def _measure(
-    archive: Path, photo: bytes, offset: int, requests: int, arrangement: Arrangement, folder: Path
-) -> Service:
-    rows = [_in_process(archive, photo, requests, arrangement, folder)]
-    started = time.perf_counter()
-    with _server(archive, offset, arrangement, folder) as process:
-        ready = time.perf_counter() - started
-        rows += _through(process, Ports.at(offset), photo, requests)
-    return Service(arrangement, ready, tuple(rows))
-
-
-def _through(process: "subprocess.Popen[bytes]", ports: Ports, photo: bytes, requests: int) -> list[Served]:
+def _through(
+    process: "subprocess.Popen[bytes]", ports: Ports, photo: bytes, requests: int, shared: Arrangement
+) -> list[Served]:
     rows = []
     with PortraitClient(f"http://{HOST}:{ports.rest}") as rest, GrpcPortraitClient(f"{HOST}:{ports.grpc}") as grpc:
         for way, draw in (("REST", rest.draw), ("gRPC", grpc.draw)):
-            for at_once in (1, AT_ONCE):
+            for at_once in (1, 2, AT_ONCE):
                 taken, total = _times(way, draw, photo, requests, at_once)
-                rows.append(_row(way, at_once, taken, len(taken) / total, worker_mb(process.pid)))
+                rows.append(_row(way, shared, at_once, taken, len(taken) / total, worker_mb(process.pid)))
     return rows
 
 
@@ -110,10 +108,12 @@ def _seconds(draw: Draw, photo: bytes) -> float:
     return time.perf_counter() - started
 
 
-def _row(way: str, at_once: int, taken: Sequence[float], rate: float, megabytes: float) -> Served:
+def _row(
+    way: str, arrangement: Arrangement, at_once: int, taken: Sequence[float], rate: float, megabytes: float
+) -> Served:
     marks = statistics.quantiles(taken, n=100, method="inclusive")
     p50, p95, p99 = (1000 * marks[percent - 1] for percent in (50, 95, 99))
-    return Served(way, at_once, len(taken), p50, p95, p99, rate, megabytes)
+    return Served(way, arrangement, at_once, len(taken), p50, p95, p99, rate, megabytes)
 
 
 def worker_mb(server: int) -> float:
@@ -163,7 +163,7 @@ def _in_process(archive: Path, photo: bytes, requests: int, arrangement: Arrange
         process.communicate()
     taken = [seconds for times, _ in found for seconds in times]
     rate = sum(len(times) / sum(times) for times, _ in found)
-    return _row(IN_PROCESS, arrangement.workers, taken, rate, max(megabytes for _, megabytes in found))
+    return _row(IN_PROCESS, arrangement, arrangement.workers, taken, rate, max(megabytes for _, megabytes in found))
 
 
 def _line(process: "subprocess.Popen[str]") -> str:

@@ -19,10 +19,11 @@ LITE_NOTICE = """
 
 
 def arrangement_text(arrangement: Arrangement) -> str:
-    """`2 workers of 4 threads each`."""
-    workers = "1 worker" if arrangement.workers == 1 else f"{arrangement.workers} workers"
+    """`2 workers that share 4 threads`."""
     threads = "1 thread" if arrangement.threads == 1 else f"{arrangement.threads} threads"
-    return f"{workers} of {threads}" + (" each" if arrangement.workers > 1 else "")
+    return (
+        f"1 worker of {threads}" if arrangement.workers == 1 else f"{arrangement.workers} workers that share {threads}"
+    )
 
 
 def lines_to_try(run: Run, page: bool) -> str:

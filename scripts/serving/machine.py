@@ -14,38 +14,35 @@ ALLOCATOR = ":".join(
     f"glibc.malloc.{setting}" for setting in ("hugetlb=1", "mmap_max=0", "trim_threshold=17179869184", "tcache_count=0")
 )
 
-# The share of a photo's time on one core that more threads do not shorten: that of the table in README.md.
-SERIAL_SHARE = 0.11
-# What a core has to yield among the threads of one worker, against a core by itself.
-LEAST_YIELD = 0.75
+# OpenMP's threads wait for each other in a loop before they sleep. With its default of 300,000 turns, which are
+# milliseconds, they would keep the core from another worker that begins to draw meanwhile.
+SPIN_COUNT = 5000
+
+# The most that a process needs, over the largest photo: docs/operations.md, Memory.
+JAVA_BYTES = 1_700_000_000
+WORKER_BYTES = 1_200_000_000
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Worker processes, and threads that each of them computes with."""
+    """Worker processes, and the threads that those of them share that draw at the moment (handler/cores.py)."""
 
     workers: int
     threads: int
 
 
-def arrange(cores: int, workers: int | None = None, threads: int | None = None) -> Arrangement:
-    """Fill `cores` once: what is not given follows from what is.
+def arrange(cores: int, memory: int, workers: int | None = None, threads: int | None = None) -> Arrangement:
+    """Use all of `cores`, whether one photo is drawn or many; what is given comes first.
 
-    The more threads, the sooner a single photo is answered and the fewer workers hold the weights; the
-    more workers, the more photos are drawn in all. So workers get as many threads as `most_threads` tells.
+    A worker that draws alone has all threads, and a worker for each core draws the most photos in all:
+    so there are as many workers as cores, fewer where `memory`, in bytes, does not suffice for them.
     Raises `SetupError` when a given number is less than 1.
     """
     for name, value in (("--workers", workers), ("--threads", threads)):
         if value is not None and value < 1:
             raise SetupError(f"{name} must be at least 1, got {value}")
-    if workers is None:
-        workers = max(1, cores // threads) if threads else math.ceil(cores / most_threads())
-    return Arrangement(workers, threads or max(1, cores // workers))
-
-
-def most_threads() -> int:
-    """As many threads as still yield `LEAST_YIELD` each: 1 / (1 + share * (threads - 1)), by Amdahl's law (1967)."""
-    return 1 + math.floor((1 / LEAST_YIELD - 1) / SERIAL_SHARE)
+    fitting = max(1, (memory - JAVA_BYTES) // WORKER_BYTES)
+    return Arrangement(workers or min(cores, fitting), threads or cores)
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -53,6 +50,17 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     cores = len(os.sched_getaffinity(0))
     quota = _quota(cgroup)
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def usable_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes this process may use: the machine's, or the container's limit."""
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for limit in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):  # v2, v1
+        try:
+            return min(installed, int(limit.read_text()))
+        except (OSError, ValueError):  # not there; "max"
+            continue
+    return installed
 
 
 def _quota(cgroup: Path) -> float | None:
@@ -70,4 +78,4 @@ def _quota(cgroup: Path) -> float | None:
 
 def worker_environment(threads: int) -> dict[str, str]:
     """Variables that make a worker fast; it has to be born with them."""
-    return {"GLIBC_TUNABLES": ALLOCATOR, "OMP_NUM_THREADS": str(threads)}
+    return {"GLIBC_TUNABLES": ALLOCATOR, "OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": str(SPIN_COUNT)}

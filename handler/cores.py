@@ -1,0 +1,47 @@
+"""The machine's cores, shared among the workers of one server that draw at the moment.
+
+A worker at work, from a photo's arrival to its answer, holds a lock on a file of its own; how many
+are held when its network begins is by how many it divides the cores. So a photo alone has all of
+them, and several at once have one or more each, which draws the most in all. The kernel drops the
+lock of a worker that dies.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Cores:
+    """One worker's view of them."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        """`folder`: the same for all workers of a server. `threads`: of a worker that draws alone."""
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self._threads = threads
+        self._own = os.open(folder / str(os.getpid()), os.O_RDWR | os.O_CREAT)  # for the life of the process
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """This worker draws."""
+        fcntl.flock(self._own, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._own, fcntl.LOCK_UN)
+
+    def share(self) -> int:
+        """Threads for this worker now, at least 1."""
+        at_work = sum(map(_held, self.folder.iterdir()))
+        return max(1, self._threads // max(1, at_work))
+
+
+def _held(path: Path) -> bool:
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
