@@ -1,9 +1,9 @@
 """The machine's cores, shared among the workers of one server that draw at the moment.
 
 A worker at work, from a photo's arrival to its answer, holds a lock on a file of its own; how many
-are held when its network begins is by how many it divides the cores. So a photo alone has all of
-them, and several at once have one or more each, which draws the most in all. The kernel drops the
-lock of a worker that dies.
+are held when its network begins is by how many it divides the cores. So a photo alone is drawn
+soonest, and many at once have a core each, which draws the most in all. The kernel drops the lock
+of a worker that dies.
 """
 
 import fcntl
@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# With each of these a photo gives the same bytes; with three, or with more, sums may round otherwise.
+THREADS = (4, 2, 1)
+
 
 class Cores:
     """One worker's view of them."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        """`folder`: the same for all workers of a server. `threads`: of a worker that draws alone."""
+        """`folder`: the same for all workers of a server. `threads`: what they share."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self._threads = threads
@@ -33,9 +36,9 @@ class Cores:
             fcntl.flock(self._own, fcntl.LOCK_UN)
 
     def share(self) -> int:
-        """Threads for this worker now, at least 1."""
+        """Threads for this worker now: one of `THREADS`."""
         at_work = sum(map(_held, self.folder.iterdir()))
-        return max(1, self._threads // max(1, at_work))
+        return next((number for number in THREADS if number * at_work <= self._threads), 1)
 
 
 def _held(path: Path) -> bool:

@@ -142,7 +142,7 @@ def test_no_worker_is_503(server: Server, ways: Ways) -> None:
         assert ways.raw(PHOTO).status == 503
         assert ways.grpc(PHOTO).status == grpc.StatusCode.INTERNAL
     finally:
-        scale(server, 1)
+        scale(server, server.run.arrangement.workers)
 
 
 def scale(server: Server, count: int) -> None:
@@ -272,8 +272,11 @@ def test_grpc_management_describes_and_scales(server: Server, stubs: Stubs) -> N
         service = stubs.management_grpc.ManagementAPIsServiceStub(channel)
         told = service.DescribeModel(management.DescribeModelRequest(model_name="portrait"), timeout=10)
         assert json.loads(told.msg)[0]["modelName"] == "portrait"
-        scaling = management.ScaleWorkerRequest(model_name="portrait", min_worker=1, max_worker=1, synchronous=True)
-        assert "portrait" in service.ScaleWorker(scaling, timeout=300).msg
+        for count in (1, server.run.arrangement.workers):
+            sizes = {"min_worker": count, "max_worker": count}
+            scaling = management.ScaleWorkerRequest(model_name="portrait", synchronous=True, **sizes)
+            assert "portrait" in service.ScaleWorker(scaling, timeout=300).msg
+            assert len(workers(server)) == count
         wrong = management.ScaleWorkerRequest(model_name="portrait", min_worker=3, max_worker=1)
         with pytest.raises(grpc.RpcError):
             service.ScaleWorker(wrong, timeout=10)
@@ -293,7 +296,7 @@ def test_scaling_while_photos_come_in_gives_no_wrong_picture(server: Server, way
     for asker in askers:
         asker.start()
     try:
-        for count in (2, 1):
+        for count in (3, 1, server.run.arrangement.workers):
             scale(server, count)
             assert len(workers(server)) == count
     finally:

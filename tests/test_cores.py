@@ -12,7 +12,7 @@ from handler.cores import Cores
 AT_WORK = """
 import sys, pathlib
 from handler.cores import Cores
-with Cores(pathlib.Path(sys.argv[1]), 8).at_work():
+with Cores(pathlib.Path(sys.argv[1]), 4).at_work():
     print("at work", flush=True)
     sys.stdin.read()
 print("done", flush=True)
@@ -39,25 +39,25 @@ def other(tmp_path: Path) -> Iterator[Other]:
         worker.communicate()
 
 
-def test_a_worker_alone_has_all(tmp_path: Path) -> None:
-    cores = Cores(tmp_path, 8)
-    assert cores.share() == 8
+@pytest.mark.parametrize(("threads", "share"), [(1, 1), (2, 2), (3, 2), (4, 4), (64, 4)])
+def test_a_worker_alone_has_up_to_four(tmp_path: Path, threads: int, share: int) -> None:
+    cores = Cores(tmp_path, threads)
     with cores.at_work():
-        assert cores.share() == 8
+        assert cores.share() == share
 
 
 def test_those_at_work_share_until_they_are_done_or_killed(tmp_path: Path, other: Other) -> None:
-    cores = Cores(tmp_path, 8)
+    cores = Cores(tmp_path, 4)
     with cores.at_work():
         first = other()
-        assert cores.share() == 4
-        second = other()
         assert cores.share() == 2
+        second = other()
+        assert cores.share() == 1
         first.kill()
         first.wait()
-        assert cores.share() == 4
+        assert cores.share() == 2
         second.communicate()
-        assert cores.share() == 8
+        assert cores.share() == 4
 
 
 def test_nobody_has_less_than_one(tmp_path: Path, other: Other) -> None:
@@ -68,8 +68,8 @@ def test_nobody_has_less_than_one(tmp_path: Path, other: Other) -> None:
 
 
 def test_a_fault_ends_the_work(tmp_path: Path) -> None:
-    cores, beside = Cores(tmp_path, 8), Cores(tmp_path, 8)
+    cores, beside = Cores(tmp_path, 4), Cores(tmp_path, 4)
     with pytest.raises(ZeroDivisionError), cores.at_work():
         _ = 1 / 0
     with beside.at_work():
-        assert beside.share() == 8
+        assert beside.share() == 4

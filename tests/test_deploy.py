@@ -15,6 +15,7 @@ import yaml
 
 from scripts import container, container_ready
 from scripts.serving.inputs import sha256_of
+from scripts.serving.machine import JAVA_BYTES, Arrangement, arrange
 from scripts.serving.paths import ROOT
 from scripts.serving.settings import Ports, read_properties
 from tests.serving import Server
@@ -117,11 +118,13 @@ def test_what_the_image_writes_is_mounted() -> None:
     assert all("emptyDir" in volume for volume in mounts.values())
 
 
-def test_memory_holds_java_and_a_worker() -> None:
+def test_memory_holds_java_and_a_worker_for_each_core() -> None:
     resources = container_named("portrait")["resources"]
+    cores = int(resources["limits"]["cpu"])
+    assert arrange(cores, bytes_of(resources["limits"]["memory"])) == Arrangement(cores, cores)
     vmargs = read_properties(ROOT / "config.properties")["vmargs"]
     heap = int(re.findall(r"-Xmx(\d+)m", vmargs)[0]) * 2**20
-    assert bytes_of(resources["limits"]["memory"]) >= heap + 2 * 2**30
+    assert heap < JAVA_BYTES
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
 
 

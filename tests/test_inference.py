@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 import torch
 
 from handler import inference
+from handler.cores import THREADS
 from handler.inference import LineDrawer, floating, load, settle
-from handler.styles import Photo
+from handler.styles import LineMap, Photo
 from model.export import export
 from model.pictures import seeded_photo
 from model.weights import Weights
@@ -60,6 +62,31 @@ def test_threads_are_those_asked_for(module_file: Path) -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("precision", [*floating("cpu"), "as served"])
+def test_the_same_map_with_each_number_of_threads_that_a_worker_may_have(
+    precision: str, module_file: Path, archive: Path, tmp_path: Path
+) -> None:
+    if precision == "as served":
+        with zipfile.ZipFile(archive) as entries:
+            drawer = load(Path(entries.extract("portrait.pt", tmp_path)))
+    else:
+        drawer = load(module_file, precision=precision)
+    inputs = [photo(seed, *size) for seed, size in enumerate([(512, 512), (512, 416), (352, 512), (512, 331)])]
+    before = torch.get_num_threads()
+    try:
+        maps = [_maps(drawer, inputs, threads) for threads in THREADS]
+    finally:
+        torch.set_num_threads(before)
+    for found in maps[1:]:
+        for lines, expected in zip(found, maps[0], strict=True):
+            np.testing.assert_array_equal(lines, expected)
+
+
+def _maps(drawer: LineDrawer, inputs: list[Photo], threads: int) -> list[LineMap]:
+    torch.set_num_threads(threads)
+    return drawer.draw_lines(inputs)
 
 
 @pytest.mark.parametrize(

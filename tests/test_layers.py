@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # of the handler package: what a module may know; each may also know what stands above it
 LAYERS = (
-    {"errors", "mask", "faces", "enlarge"},
+    {"errors", "mask", "faces", "enlarge", "cores"},
     {"styles", "bombs"},
     {"options", "decode"},
     {"request", "inference", "postprocess", "settings"},

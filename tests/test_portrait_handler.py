@@ -75,12 +75,12 @@ def test_a_photo_becomes_a_picture_of_its_size(handler: PortraitHandler, style: 
 def test_a_photo_is_drawn_with_a_share_of_the_threads(handler: PortraitHandler) -> None:
     ask(handler, raw())
     alone = torch.get_num_threads()
-    handler.cores, before = Cores(handler.cores.folder, 8), handler.cores
+    handler.cores, before = Cores(handler.cores.folder, 4), handler.cores
     try:
         with (handler.cores.folder / "another").open("w") as mark:
             fcntl.flock(mark, fcntl.LOCK_EX)
             ask(handler, raw())
-            assert torch.get_num_threads() == 4
+            assert torch.get_num_threads() == 2
     finally:
         handler.cores = before
     ask(handler, raw())

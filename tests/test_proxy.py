@@ -236,7 +236,7 @@ def test_503_of_torchserve_says_when_to_come_back(proxy: Proxy, server: Server) 
     try:
         answer = requests.post(proxy.url(PREDICT), data=PHOTO, timeout=30)
     finally:
-        scale(server, 1)
+        scale(server, server.run.arrangement.workers)
         wait_until_ready(server)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
