@@ -37,7 +37,7 @@ class Cores:
 
     def share(self) -> int:
         """Threads for this worker now: one of `THREADS`."""
-        at_work = sum(map(_held, self.folder.iterdir()))
+        at_work = max(1, sum(map(_held, self.folder.iterdir())))
         return next((number for number in THREADS if number * at_work <= self._threads), 1)
 
 

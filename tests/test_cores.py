@@ -42,6 +42,7 @@ def other(tmp_path: Path) -> Iterator[Other]:
 @pytest.mark.parametrize(("threads", "share"), [(1, 1), (2, 2), (3, 2), (4, 4), (64, 4)])
 def test_a_worker_alone_has_up_to_four(tmp_path: Path, threads: int, share: int) -> None:
     cores = Cores(tmp_path, threads)
+    assert cores.share() == share
     with cores.at_work():
         assert cores.share() == share
 
