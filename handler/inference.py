@@ -1,7 +1,7 @@
 """Network inputs -> line maps: the exported TorchScript on this machine's CPU or GPU.
 
 The module brings its own normalisation; what is settled here is where and in which floating type
-it computes, with how many threads, and what is stacked into one batch.
+it computes, and what is stacked into one batch.
 """
 
 import json
@@ -74,11 +74,12 @@ class LineDrawer:
 
 
 def load(path: Path, device: str = "cpu", precision: str = "auto", threads: int = 0) -> LineDrawer:
-    """Load an exported module and settle how it computes, for the life of this process.
+    """Load an exported module and settle how it computes.
 
     `precision` is `auto`, or for a float module `fp32`, `bf16` or, on a GPU, `fp16`; `auto` takes
-    the fastest that the device has in hardware. `threads` is for the whole process, 0 leaves
-    torch's own number. Raises `ValueError` for a precision that module or device have not.
+    the fastest that the device has in hardware. `threads` is torch's number for the whole process,
+    which a worker shares with others later; 0 leaves what torch has. Raises `ValueError` for a
+    precision that module or device have not.
     """
     if threads:
         torch.set_num_threads(threads)

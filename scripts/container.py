@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="0.0.0.0", help="address for REST, gRPC and metrics; default: %(default)s, every network")
     add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
-    add("--threads", type=int, help="shared by the workers that draw at the moment; default: one for each core")
+    add("--threads", type=int, help="shared by the workers that draw, up to four each; default: one for each core")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
     add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")
     return parser

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", default="auto", choices=PRECISIONS, help="what the network computes in")
     add("--calibration", metavar="DIR", help="portraits to make int8 from, a dozen or more; lite needs none")
     add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
-    add("--threads", type=int, help="shared by the workers that draw at the moment; default: one for each core")
+    add("--threads", type=int, help="shared by the workers that draw, up to four each; default: one for each core")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all ports")
     add("--tokens", action="store_true", help="ask clients for TorchServe's keys")
     add("--web", action="store_true", help="the page for browsers as well, on port 8501")

@@ -19,11 +19,10 @@ LITE_NOTICE = """
 
 
 def arrangement_text(arrangement: Arrangement) -> str:
-    """`2 workers that share 4 threads`."""
+    """`2 workers on 4 threads`."""
+    workers = "1 worker" if arrangement.workers == 1 else f"{arrangement.workers} workers"
     threads = "1 thread" if arrangement.threads == 1 else f"{arrangement.threads} threads"
-    return (
-        f"1 worker of {threads}" if arrangement.workers == 1 else f"{arrangement.workers} workers that share {threads}"
-    )
+    return f"{workers} on {threads}"
 
 
 def lines_to_try(run: Run, page: bool) -> str:

@@ -32,7 +32,7 @@ class Arrangement:
 
 
 def arrange(cores: int, memory: int, workers: int | None = None, threads: int | None = None) -> Arrangement:
-    """Use all of `cores`, whether one photo is drawn or many; what is given comes first.
+    """Make the most of `cores`; what is given comes first.
 
     A worker for each core draws the most photos in all, and one that draws alone has others' threads as well:
     so there are as many workers as cores, fewer where `memory`, in bytes, does not suffice for them.
