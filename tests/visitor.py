@@ -68,7 +68,8 @@ class Visitor:
         # A click reaches the server a moment later than it is made.
         self.page.wait_for_timeout(250)
         self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-        self.page.wait_for_function("document.getAnimations().length === 0")
+        # Chromium may go on listing a transition that has finished until it paints the next frame.
+        self.page.wait_for_function("!document.getAnimations().some(moving => moving.playState === 'running')")
 
     def download(self, button: str = "Download") -> tuple[str, bytes]:
         """Press the button; name and content of the file that arrives."""
