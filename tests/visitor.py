@@ -1,10 +1,12 @@
 """Somebody at the page, with a real Chromium."""
 
+import re
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from web.photos import SAMPLE
 
@@ -25,8 +27,16 @@ FLAGS = [
 
 
 def launch(playwright: Playwright, chromium: str) -> Browser:
-    """Start Chromium."""
+    """Start Chromium; what a test expects of it has as long as every other step."""
+    expect.set_options(timeout=PATIENCE_MS)
     return playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+
+
+class Arrived(NamedTuple):
+    """A file that was downloaded."""
+
+    name: str
+    content: bytes
 
 
 class Visitor:
@@ -57,6 +67,14 @@ class Visitor:
         """Choose a value of a control such as Style."""
         self.page.get_by_role("radiogroup", name=control).get_by_text(value, exact=True).click()
 
+    def pick(self, control: str, value: str) -> None:
+        """Choose a value of a list such as Long side."""
+        box = self.page.get_by_role("combobox", name=control)
+        box.scroll_into_view_if_needed()
+        self.rest()  # an open list closes when the page moves under it
+        box.click()
+        self.page.get_by_role("option", name=value).click()
+
     def see(self, name: str, style: str = "Lines") -> Locator:
         """Wait for the portrait of a photo in a style and for the page to be at rest; the slider over it."""
         self.page.get_by_text(f"{name} is drawn: {style}", exact=True).wait_for(state="attached")
@@ -71,13 +89,23 @@ class Visitor:
         # Chromium may go on listing a transition that has finished until it paints the next frame.
         self.page.wait_for_function("!document.getAnimations().some(moving => moving.playState === 'running')")
 
-    def download(self, button: str = "Download") -> tuple[str, bytes]:
-        """Press the button; name and content of the file that arrives."""
+    def download(self, button: str = "Download", until: Arrived | None = None) -> Arrived:
+        """Press the button; what arrives.
+
+        A choice takes its time to the server and back, so the button is pressed again while something else than
+        `until` arrives and patience lasts.
+        """
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while (arrived := self._press(button)) != until and until and time.monotonic() < deadline:
+            self.page.wait_for_timeout(250)
+        return arrived
+
+    def _press(self, button: str) -> Arrived:
         with self.page.expect_download() as event:
             self.page.get_by_role("button", name=button, exact=True).click()
-        return event.value.suggested_filename, Path(event.value.path()).read_bytes()
+        return Arrived(event.value.suggested_filename, Path(event.value.path()).read_bytes())
 
-    def read(self, text: str) -> None:
+    def read(self, text: str | re.Pattern[str]) -> None:
         """Wait for a message."""
         self.page.get_by_text(text).first.wait_for()
 

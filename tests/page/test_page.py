@@ -1,15 +1,17 @@
 """The page in Chromium, in front of a real TorchServe: what a visitor sees and takes away."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from tests.serving import Server
-from tests.visitor import Visitor, write_photo
+from tests.visitor import Arrived, Visitor, write_photo
 
 STYLES = {"draw": "Lines", "sketch": "Pencil", "composite": "Composite"}
 
@@ -38,7 +40,8 @@ def test_every_style_from_upload_to_download(
     visitor.see("eileen")
     visitor.choose("Style", STYLES[style])
     visitor.see("eileen", STYLES[style])
-    assert visitor.download() == ("eileen-portrait.png", drawn_by(server, photo, style=style))
+    expected = Arrived("eileen-portrait.png", drawn_by(server, photo, style=style))
+    assert visitor.download(until=expected) == expected
 
 
 def test_options_reach_the_server(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
@@ -51,12 +54,11 @@ def test_options_reach_the_server(visit: Callable[..., Visitor], server: Server,
     visitor.page.get_by_text("More options").click()
     visitor.choose("File", "WebP")
     visitor.choose("Paper", "None")
-    visitor.page.get_by_role("combobox", name="Long side").click()
-    visitor.page.get_by_role("option", name="512 pixels").click()
-    visitor.see("eileen", "Composite")
-    expected = {"style": "composite", "alpha": "0.45", "sigma": "0", "size": "512"}
-    expected |= {"format": "webp", "background": "transparent"}
-    assert visitor.download() == ("eileen-portrait.webp", drawn_by(server, photo, **expected))
+    visitor.pick("Long side", "512 pixels")
+    options = {"style": "composite", "alpha": "0.45", "sigma": "0", "size": "512"}
+    options |= {"format": "webp", "background": "transparent"}
+    expected = Arrived("eileen-portrait.webp", drawn_by(server, photo, **options))
+    assert visitor.download(until=expected) == expected
 
 
 def test_frames(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
@@ -64,12 +66,10 @@ def test_frames(visit: Callable[..., Visitor], server: Server, photo: Path) -> N
     visitor.bring(photo)
     visitor.see("eileen")
     visitor.page.get_by_text("More options").click()
-    visitor.choose("Frame", "Square")
-    visitor.rest()
-    assert visitor.download()[1] == drawn_by(server, photo, frame="stretch")
-    visitor.choose("Frame", "Face")
-    visitor.rest()
-    assert visitor.download()[1] == drawn_by(server, photo, frame="face")
+    for told, frame in (("Square", "stretch"), ("Face", "face")):
+        visitor.choose("Frame", told)
+        expected = Arrived("eileen-portrait.png", drawn_by(server, photo, frame=frame))
+        assert visitor.download(until=expected) == expected
 
 
 def test_transparent_paper_is_not_offered_for_jpeg(visit: Callable[..., Visitor], photo: Path) -> None:
@@ -78,12 +78,10 @@ def test_transparent_paper_is_not_offered_for_jpeg(visit: Callable[..., Visitor]
     visitor.choose("Paper", "None")
     visitor.see("astronaut")
     visitor.choose("File", "JPEG")
-    visitor.see("astronaut")
-    assert visitor.page.get_by_role("radiogroup", name="Paper").get_by_role("radio").all_inner_texts() == [
-        "White",
-        "Colour",
-    ]
-    assert visitor.download()[1].startswith(b"\xff\xd8")
+    visitor.read(re.compile(r"JPEG, \d+ kB"))
+    papers = visitor.page.get_by_role("radiogroup", name="Paper").get_by_role("radio")
+    expect(papers).to_have_text(["White", "Colour"])
+    assert visitor.download().content.startswith(b"\xff\xd8")
 
 
 def test_several_photos_come_in_one_archive(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.visitor import Visitor, write_photo
 
@@ -23,8 +24,8 @@ def test_on_a_phone_all_is_within_its_width(visit: Callable[..., Visitor], photo
     assert box is not None and box["x"] >= 0 and 300 < box["width"] <= 390
     assert visitor.page.evaluate("document.scrollingElement.scrollWidth") <= 390
     slider.tap(position={"x": box["width"] / 4, "y": box["height"] / 2})
-    assert slider.input_value() == "25"
-    assert visitor.download()[0] == "eileen-portrait.png"
+    expect(slider).to_have_value("25")
+    assert visitor.download().name == "eileen-portrait.png"
 
 
 def test_all_of_it_by_keyboard(visit: Callable[..., Visitor], photo: Path) -> None:
@@ -40,7 +41,7 @@ def test_all_of_it_by_keyboard(visit: Callable[..., Visitor], photo: Path) -> No
     visitor.see("eileen", "Pencil")
     reach(visitor, "Compare photo and portrait of eileen")
     visitor.page.keyboard.press("ArrowLeft")
-    assert slider.get_attribute("aria-valuetext") == "49 % photo, 51 % portrait"
+    expect(slider).to_have_attribute("aria-valuetext", "49 % photo, 51 % portrait")
     reach(visitor, "Download")
     with visitor.page.expect_download():
         visitor.page.keyboard.press("Enter")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import expect
 
 from scripts.serving.settings import HOST, Ports
 from tests.serving import Server, free_ports
@@ -23,7 +24,7 @@ def test_what_is_no_photo_is_told_and_its_neighbour_drawn(visit: Callable[..., V
     visitor.see("eileen")
     message = visitor.page.get_by_role("alert").filter(has_text="letter")
     assert "JPEG, PNG, WebP" in message.inner_text()
-    assert visitor.page.get_by_role("button", name="Download", exact=True).count() == 1
+    expect(visitor.page.get_by_role("button", name="Download", exact=True)).to_have_count(1)
 
 
 def test_a_file_that_is_too_large_is_told_before_it_is_sent(visit: Callable[..., Visitor], photo: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_server_that_is_away_is_told_and_tried_again(
     forward(ports.rest, server.run.ports.rest)
     visitor.page.get_by_role("button", name="Try again").click()
     visitor.see("astronaut")
-    assert message.count() == 0
+    expect(message).to_have_count(0)
 
 
 def forward(port: int, target: int) -> None:
