@@ -31,8 +31,13 @@ class FusedConv(nn.Module):
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
-        self.weight = self.weight.to(dtype, memory_format=torch.channels_last)
+        """Settle the type; on a CPU also pack the weights as its kernels want them, a form that cannot be saved."""
         self.bias = self.bias.to(dtype)
+        self.weight = self.weight.to(dtype, memory_format=torch.channels_last)
+        if not self.weight.is_cuda:
+            self.weight = torch.ops.mkldnn._reorder_convolution_weight(
+                self.weight, self.padding, [1, 1], self.dilation, 1
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cuda:
@@ -42,6 +47,39 @@ class FusedConv(nn.Module):
             x, self.weight, self.bias, self.padding, [1, 1], self.dilation, 1, self.activation, [], ""
         )
         return z
+
+    @torch.jit.export
+    def onto(self, y: Tensor, x: Tensor) -> Tensor:
+        """The convolution of `x`, added to `y` before the ReLU and in its memory."""
+        if x.is_cuda:
+            y = y.add_(F.conv2d(x, self.weight, self.bias, [1, 1], self.padding, self.dilation))
+            return F.relu_(y) if self.activation == "relu" else y
+        z: Tensor = torch.ops.mkldnn._convolution_pointwise_(
+            y, x, self.weight, self.bias, self.padding, [1, 1], self.dilation, 1, "add", 1.0, self.activation, [], ""
+        )
+        return z
+
+
+class FusedJoin(nn.Module):
+    """Convolution and ReLU of a map and its skip connection: (B, C, h, w), (B, C, H, W) -> (B, out, H, W).
+
+    The first is brought to the size of the second. The convolution of the two one behind the other
+    is the sum of their convolutions, so that concatenation, the largest map of all, is never there.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, dilation: int) -> None:
+        super().__init__()
+        deep, skip = weight.chunk(2, 1)
+        self.deep = FusedConv(deep, bias, dilation, relu=False)
+        self.skip = FusedConv(skip, torch.zeros_like(bias), dilation)
+
+    @torch.jit.export
+    def prepare(self, dtype: torch.dtype) -> None:
+        self.deep.prepare(dtype)
+        self.skip.prepare(dtype)
+
+    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        return self.skip.onto(self.deep(upsample_like(deep, skip)), skip)
 
 
 class SideOutput(nn.Module):
@@ -75,16 +113,8 @@ class SideOutput(nn.Module):
 class Steps(nn.Module):
     """What happens between the convolutions."""
 
-    def prepare(self, dtype: torch.dtype) -> None:
-        """Once after loading, as the layers."""
-        raise NotImplementedError
-
     def pool(self, x: Tensor) -> Tensor:
         """As `model.u2net.pool`."""
-        raise NotImplementedError
-
-    def join(self, deep: Tensor, skip: Tensor) -> Tensor:
-        """`deep` brought to the size of its skip connection, and put before it."""
         raise NotImplementedError
 
     def add(self, x: Tensor, entry: Tensor) -> Tensor:
@@ -95,22 +125,15 @@ class Steps(nn.Module):
 class FloatSteps(Steps):
     """On maps of any floating type."""
 
-    @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        pass
-
     def pool(self, x: Tensor) -> Tensor:
         return pool(x)
-
-    def join(self, deep: Tensor, skip: Tensor) -> Tensor:
-        return torch.cat((upsample_like(deep, skip), skip), 1)
 
     def add(self, x: Tensor, entry: Tensor) -> Tensor:
         return x.add_(entry)
 
 
 class FusedRsu(nn.Module):
-    """`model.u2net.Rsu` of given layers."""
+    """`model.u2net.Rsu` of given layers, from what its own `entry` made of its input: (B, out, H, W) -> the same."""
 
     def __init__(self, name: str, block: Rsu, layers: Mapping[str, nn.Module], steps: Steps) -> None:
         super().__init__()
@@ -123,7 +146,6 @@ class FusedRsu(nn.Module):
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
-        self.steps.prepare(dtype)  # TorchScript gives every block its own copy
         self.entry.prepare(dtype)  # type: ignore[operator]
         for layer in self.down:
             layer.prepare(dtype)  # type: ignore[operator]
@@ -131,8 +153,7 @@ class FusedRsu(nn.Module):
         for layer in self.up:
             layer.prepare(dtype)  # type: ignore[operator]
 
-    def forward(self, x: Tensor) -> Tensor:
-        entry = self.entry(x)
+    def forward(self, entry: Tensor) -> Tensor:
         x = entry
         skips: list[Tensor] = []
         for i, layer in enumerate(self.down):
@@ -140,7 +161,7 @@ class FusedRsu(nn.Module):
             skips.append(x)
         x = self.bottom(x)
         for layer in self.up:
-            x = layer(self.steps.join(x, skips.pop()))
+            x = layer(x, skips.pop())
         return self.steps.add(x, entry)
 
 
@@ -161,7 +182,6 @@ class FusedU2Net(nn.Module):
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
         """Settle the floating type and pack what the operators want packed; once after loading."""
-        self.steps.prepare(dtype)
         for stage in self.encoder:
             stage.prepare(dtype)  # type: ignore[operator]
         for stage in self.decoder:
@@ -172,11 +192,11 @@ class FusedU2Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         skips: list[Tensor] = []
         for i, stage in enumerate(self.encoder):
-            x = stage(x if i == 0 else self.steps.pool(x))
+            x = stage(stage.entry(x if i == 0 else self.steps.pool(x)))  # type: ignore[operator]
             skips.append(x)
         features = [skips.pop()]
         for stage in self.decoder:
-            x = stage(self.steps.join(x, skips.pop()))
+            x = stage(stage.entry(x, skips.pop()))  # type: ignore[operator]
             features.append(x)
         logits = torch.zeros([], device=x.device)
         for i, side in enumerate(self.sides):
@@ -192,7 +212,8 @@ def rsus(stages: nn.ModuleList) -> list[Rsu]:
 def float_network(network: U2Net) -> FusedU2Net:
     """`network`, in eval mode, for fp32, bf16 or fp16; its input is normalised."""
     layers: dict[str, nn.Module] = {
-        name: FusedConv(*folded(layer), dilation_of(layer)) for name, layer in convolutions(network)
+        name: (FusedJoin if joins(name) else FusedConv)(*folded(layer), dilation_of(layer))
+        for name, layer in convolutions(network)
     }
     for name, (taps, bias) in side_outputs(network).items():
         layers[name] = SideOutput(FusedConv(taps, torch.zeros(9), relu=False), bias)
@@ -204,6 +225,12 @@ def convolutions(network: U2Net) -> Iterator[tuple[str, ConvBnRelu]]:
     for name, module in network.named_modules():
         if isinstance(module, ConvBnRelu):
             yield name, module
+
+
+def joins(name: str) -> bool:
+    """Whether a convolution reads a map and its skip connection, which have half of its channels each."""
+    part, _, layer, *_ = name.split(".")
+    return layer == "up" or (part, layer) == ("decoder", "entry")
 
 
 def dilation_of(layer: ConvBnRelu) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.drawing import DEVIATION, MEAN
-from model.fused import FusedU2Net, SideOutput, Steps, convolutions, dilation_of, folded, rsus, side_outputs
+from model.fused import FusedU2Net, SideOutput, Steps, convolutions, dilation_of, folded, joins, rsus, side_outputs
 from model.u2net import Rsu, U2Net, upsample_like
 
 Ranges = Mapping[str, Tensor]
@@ -97,57 +97,49 @@ class PhotoConv(nn.Module):
         return y
 
 
-class ByteSteps(Steps):
-    """On uint8 maps; `widths` are the numbers of channels of the maps that grow."""
+class ByteJoin(nn.Module):
+    """`model.fused.FusedJoin` of uint8 maps."""
 
-    quarters: dict[int, list[Tensor]]  # by width: packed weights for each pixel of the four
-    scales: dict[int, Tensor]
-    zeros: dict[int, Tensor]
+    quarters: list[Tensor]  # packed weights for each pixel of the four that one becomes
 
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, dilation: int) -> None:
         super().__init__()
-        self.widths = widths
-        self.quarters, self.scales, self.zeros = {}, {}, {}
+        self.conv = ByteConv(weight, bias, dilation)
+        self.channels = weight.shape[1] // 2
+        self.scale = nn.Buffer(torch.full([self.channels], 1 / 16))
+        self.zero = nn.Buffer(torch.zeros(self.channels, dtype=torch.int32))
+        self.quarters = []
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype) -> None:
-        """Pack the weights of the doubled maps, as `ByteConv.prepare` does."""
+        self.conv.prepare(dtype)
         rows = torch.tensor([[1, 3, 0], [0, 3, 1]], dtype=torch.int8)
-        for width in self.widths:
-            self.scales[width] = torch.full([width], 1 / 16)
-            self.zeros[width] = torch.zeros([width], dtype=torch.int32)
-            packed: list[Tensor] = []
-            for i in range(4):
-                taps = (rows[i // 2].unsqueeze(1) * rows[i % 2]).expand(width, 1, 3, 3).contiguous()
-                packed.append(
-                    torch.ops.onednn.qconv_prepack(
-                        taps, self.scales[width], 1.0, 0, [1, 1], [0, 0], [1, 1], width, None
-                    )
-                )
-            self.quarters[width] = packed
+        self.quarters = [
+            torch.ops.onednn.qconv_prepack(
+                (rows[i // 2].unsqueeze(1) * rows[i % 2]).expand(self.channels, 1, 3, 3).contiguous(),
+                self.scale, 1.0, 0, [1, 1], [0, 0], [1, 1], self.channels, None,
+            )
+            for i in range(4)
+        ]  # fmt: skip
 
-    def pool(self, x: Tensor) -> Tensor:
-        # torch pools no plain uint8; the last row or column of an odd side stands alone
-        rows = torch.maximum(x[:, :, 0 : x.shape[2] // 2 * 2 : 2], x[:, :, 1::2])
-        if x.shape[2] % 2:
-            rows = torch.cat((rows, x[:, :, -1:]), 2)
-        y = torch.maximum(rows[..., 0 : x.shape[3] // 2 * 2 : 2], rows[..., 1::2])
-        return torch.cat((y, rows[..., -1:]), 3) if x.shape[3] % 2 else y
+    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        y: Tensor = self.conv(self.join(deep, skip))
+        return y
 
     def join(self, deep: Tensor, skip: Tensor) -> Tensor:
-        batch, channels, height, width = skip.shape
-        growing = deep.shape[1]
+        """`deep` brought to the size of `skip` and put before it: (B, C, h, w), (B, C, H, W) -> (B, 2 C, H, W)."""
+        batch, _, height, width = skip.shape
         both = torch.empty(
-            [batch, growing + channels, height, width], dtype=torch.uint8, memory_format=torch.channels_last
+            [batch, 2 * self.channels, height, width], dtype=torch.uint8, memory_format=torch.channels_last
         )
         if height == deep.shape[2] and width == deep.shape[3]:
-            both[:, :growing] = deep
+            both[:, : self.channels] = deep
         elif height == 2 * deep.shape[2] and width == 2 * deep.shape[3]:
             self._double(deep, both)
         else:
             # truncation after adding a half rounds; torch's own way from float to uint8 is slow
-            both[:, :growing] = upsample_like(deep.float() + 0.5, skip).to(torch.int16)
-        both[:, growing:] = skip
+            both[:, : self.channels] = upsample_like(deep.float() + 0.5, skip).to(torch.int16)
+        both[:, self.channels :] = skip
         return both
 
     def _double(self, deep: Tensor, both: Tensor) -> None:
@@ -156,13 +148,24 @@ class ByteSteps(Steps):
         Every pixel becomes four, each a mix of it and its neighbours on one side by 9, 3, 3 and 1
         sixteenths: four convolutions of channels by themselves, which uint8 has fast kernels for.
         """
-        width = deep.shape[1]
         framed = F.pad(deep, [1, 1, 1, 1], "replicate")
-        for i, taps in enumerate(self.quarters[width]):
-            both[:, :width, i // 2 :: 2, i % 2 :: 2] = torch.ops.onednn.qconv2d_pointwise(
-                framed, 1.0, 0, taps, self.scales[width], self.zeros[width], None,
-                [1, 1], [0, 0], [1, 1], width, 1.0, 0, torch.uint8, "none", [], "",
+        for i, taps in enumerate(self.quarters):
+            both[:, : self.channels, i // 2 :: 2, i % 2 :: 2] = torch.ops.onednn.qconv2d_pointwise(
+                framed, 1.0, 0, taps, self.scale, self.zero, None,
+                [1, 1], [0, 0], [1, 1], self.channels, 1.0, 0, torch.uint8, "none", [], "",
             )  # fmt: skip
+
+
+class ByteSteps(Steps):
+    """On uint8 maps."""
+
+    def pool(self, x: Tensor) -> Tensor:
+        # torch pools no plain uint8; the last row or column of an odd side stands alone
+        rows = torch.maximum(x[:, :, 0 : x.shape[2] // 2 * 2 : 2], x[:, :, 1::2])
+        if x.shape[2] % 2:
+            rows = torch.cat((rows, x[:, :, -1:]), 2)
+        y = torch.maximum(rows[..., 0 : x.shape[3] // 2 * 2 : 2], rows[..., 1::2])
+        return torch.cat((y, rows[..., -1:]), 3) if x.shape[3] % 2 else y
 
     def add(self, x: Tensor, entry: Tensor) -> Tensor:
         # a sum beyond 255 has to stay there instead of starting again from 0
@@ -180,13 +183,13 @@ def int8_network(network: U2Net, ranges: Ranges) -> FusedU2Net:
         if name == "encoder.0.entry":
             layers[name] = PhotoConv(weight, bias)
         else:
-            layers[name] = ByteConv(weight * inputs.view(1, -1, 1, 1), bias, dilation_of(layer))
+            kind = ByteJoin if joins(name) else ByteConv
+            layers[name] = kind(weight * inputs.view(1, -1, 1, 1), bias, dilation_of(layer))
     for name, (taps, side_bias) in side_outputs(network).items():
         inputs, _ = units[name]
         conv = ByteConv(taps * inputs.view(1, -1, 1, 1), torch.zeros(9), relu=False)
         layers[name] = SideOutput(conv, side_bias)
-    widths = sorted({layer.conv.out_channels for _, layer in convolutions(network)})
-    return FusedU2Net(network, layers, ByteSteps(widths))
+    return FusedU2Net(network, layers, ByteSteps())
 
 
 def channel_units(network: U2Net, ranges: Ranges) -> dict[str, tuple[Tensor, Tensor]]:

@@ -11,7 +11,7 @@ from model import quantize
 from model.drawing import Drawing
 from model.export import export, has_int8, read
 from model.fidelity import Fidelity, compare
-from model.int8 import ByteSteps, channel_units
+from model.int8 import ByteJoin, ByteSteps, channel_units
 from model.loading import load_network
 from model.pictures import photo_files, read_photo, seeded_photo
 from model.quantize import (
@@ -167,16 +167,16 @@ def test_a_photo_is_framed_as_a_worker_frames_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(2, 16, 6, 8), (1, 3, 7, 5), (1, 16, 1, 1)])
 def test_steps_on_bytes_are_those_on_floats(shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(1)
-    batch, _, height, width = shape
+    batch, channels, height, width = shape
     skip = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    deep = torch.randint(
-        0, 256, (batch, 2, (height + 1) // 2, (width + 1) // 2), dtype=torch.uint8, generator=generator
-    )
-    steps = ByteSteps([2])
-    steps.prepare(torch.float32)
+    half = (batch, channels, (height + 1) // 2, (width + 1) // 2)
+    deep = torch.randint(0, 256, half, dtype=torch.uint8, generator=generator)
+    layer = ByteJoin(torch.ones(16, 2 * channels, 3, 3), torch.zeros(16), 1)
+    layer.prepare(torch.float32)
+    joined = layer.join(deep, skip)
+    assert torch.equal(joined[:, channels:], skip)
+    assert float((joined[:, :channels].float() - upsample_like(deep.float(), skip)).abs().max()) <= 0.5
+    steps = ByteSteps()
     assert torch.equal(steps.pool(skip), pool(skip.float()).to(torch.uint8))
-    joined = steps.join(deep, skip)
-    assert torch.equal(joined[:, 2:], skip)
-    assert float((joined[:, :2].float() - upsample_like(deep.float(), skip)).abs().max()) <= 0.5
     total = (skip.float() + skip.flip(0).float()).clamp(max=255)
     assert torch.equal(steps.add(skip.clone(), skip.flip(0)), total.to(torch.uint8))
