@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.loading import load_network
+from model.training.precision import autocast
 from model.u2net import ARCHITECTURES, U2Net, published_name
 
 State = dict[str, Tensor]
@@ -89,7 +90,7 @@ def train_step(
 
 def _backward(network: U2Net, batch: Batch, stray: float) -> float:
     photos, maps = batch
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         logits = network.side_logits(photos)
     loss = loss_of(logits, maps, stray)
     loss.backward()
@@ -122,7 +123,7 @@ def measure_statistics(network: U2Net, batches: Iterable[Tensor]) -> None:
         norm.momentum = None  # torch's sign for a plain mean
     network.train()
     for photos in batches:
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             network(photos)
     for norm in norms:
         norm.momentum = usual

@@ -13,6 +13,7 @@ from torch import Tensor
 from model.drawing import Drawing
 from model.training.backgrounds import Image
 from model.training.plates import Plates
+from model.training.precision import autocast
 from model.training.views import normalise
 from model.u2net import U2Net
 
@@ -20,7 +21,7 @@ from model.u2net import U2Net
 @torch.no_grad()
 def line_map(network: U2Net, photo: Image) -> Tensor:
     """RGB uint8 (H, W, 3) -> the fused map, float32 (1, 1, H, W) in [0, 1], 1 ink."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         fused: Tensor = network(normalise(photo)[None].contiguous(memory_format=torch.channels_last))
     return fused.float()
 

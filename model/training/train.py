@@ -25,6 +25,7 @@ from model.training.network import (
     with_state,
 )
 from model.training.plates import Plates
+from model.training.precision import autocast
 from model.training.preview import write_preview
 from model.training.views import batch, example, normalise
 from model.u2net import U2Net
@@ -171,7 +172,7 @@ def _fault(network: U2Net, person: Plates) -> float:
     """Mean absolute error of the fused map: what is seen, on the whole photo."""
     plate = person[384]
     maps = torch.from_numpy(1 - plate.drawing.astype(np.float32) / 255)[None, None]
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         fused = network(normalise(plate.photo)[None])
     return float((fused.float() - maps).abs().mean())
 
