@@ -16,8 +16,7 @@ RUN PIP_NO_CACHE_DIR=1 python3 -m scripts.serving.prepare server
 COPY . .
 # hub, lite, auto (the hub's, else lite) or a checkpoint's path in the build context.
 ARG WEIGHTS=hub
-ARG PRECISION=auto
-RUN .venv/bin/python -m scripts.build_archive --weights "${WEIGHTS}" --precision "${PRECISION}"
+RUN .venv/bin/python -m scripts.build_archive --weights "${WEIGHTS}"
 # What only building needs: pip, the archiver, the hub's client, PyTorch's headers and programs but the one it calls.
 RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver enum-compat huggingface_hub hf-xet safetensors setuptools pip \
     && cd .venv/lib/python3*/site-packages/torch \

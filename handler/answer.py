@@ -18,8 +18,8 @@ class Answer(NamedTuple):
     headers: dict[str, str]
 
 
-def portrait(job: Job, lines: LineMap, weights: str) -> Answer:
-    """Draw and encode the picture; `weights` is the label of what drew the line map."""
+def portrait(job: Job, lines: LineMap, weights: str, precision: str) -> Answer:
+    """Draw and encode the picture; `weights` and `precision` tell how the line map was made."""
     picture = render(job.photo, lines, job.options)
     height, width = picture.shape[:2]
     headers = {
@@ -27,6 +27,7 @@ def portrait(job: Job, lines: LineMap, weights: str) -> Answer:
         "Portrait-Style": job.options.style,
         "Portrait-Size": f"{width}x{height}",
         "Portrait-Weights": weights,
+        "Portrait-Precision": precision,
     }
     if job.faces is not None:
         headers["Portrait-Faces"] = str(job.faces)

@@ -1,39 +1,21 @@
 """Network inputs -> line maps: the exported TorchScript on this machine's CPU or GPU.
 
-The module brings its own normalisation; what is settled here is where and in which floating type
-it computes, and what is stacked into one batch.
+The module brings its own normalisation; what is settled here is which form of the network is loaded, in
+which type it computes, and what is stacked into one batch.
 """
 
 import json
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from handler.module_info import FORMS, INFO_FILE, ModuleInfo
+from handler.precision import AUTO, PRECISIONS, offered, prefers_plain, settle
 from handler.styles import LineMap, Photo
-
-_INFO_FILE = "portrait.json"
-# int8: the type of the few maps that are not
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
-
-
-@dataclass(frozen=True)
-class ModuleInfo:
-    """What an exported module says of itself."""
-
-    weights: str  # their name
-    sha256: str  # of the weights' file, 64 hex digits
-    network: str  # u2net or u2netp
-    precision: str  # as exported: float or int8
-    torch: str  # the version that wrote it
-
-    @property
-    def label(self) -> str:
-        """Name and first 12 hex digits of the weights, as `Portrait-Weights` has them."""
-        return f"{self.weights} {self.sha256[:12]}"
 
 
 class LineDrawer:
@@ -42,7 +24,7 @@ class LineDrawer:
     def __init__(self, module: torch.jit.ScriptModule, info: ModuleInfo, precision: str) -> None:
         self._module = module
         self.info = info
-        self.precision = precision  # what it computes in: fp32, bf16, fp16 or int8
+        self.precision = precision  # what it computes in, one of `handler.precision.PRECISIONS`
         self.device = module.mean.device
 
     def draw_lines(self, inputs: Sequence[Photo]) -> list[LineMap]:
@@ -73,47 +55,37 @@ class LineDrawer:
         return lines
 
 
-def load(path: Path, device: str = "cpu", precision: str = "auto", threads: int = 0) -> LineDrawer:
-    """Load an exported module and settle how it computes.
+def load(folder: Path, device: str = "cpu", precision: str = AUTO, threads: int = 0) -> LineDrawer:
+    """Load the form of the network in `folder`, an unpacked archive, that computes in `precision`.
 
-    `precision` is `auto`, or for a float module `fp32`, `bf16` or, on a GPU, `fp16`; `auto` takes
-    the fastest that the device has in hardware. `threads` is torch's number for the whole process,
-    which a worker shares with others later; 0 leaves what torch has. Raises `ValueError` for a
-    precision that module or device have not.
+    `precision` is as for `handler.precision.settle`; `auto` takes the fastest that the device has in hardware.
+    `threads` is torch's number for the whole process, which a worker shares with others later; 0 leaves what
+    torch has. Raises `ValueError` for a precision that archive or device lack.
     """
     if threads:
         torch.set_num_threads(threads)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
-        extra = {_INFO_FILE: ""}
-        module = torch.jit.load(path, map_location=device, _extra_files=extra)
-    info = ModuleInfo(**json.loads(extra[_INFO_FILE]))
-    settled = settle(precision, info.precision, device)
-    module.prepare(_TYPES[settled])
+    settled = settle(precision, offered(device, forms_in(folder)))
+    module, info = read_module(folder / FORMS[PRECISIONS[settled].form], device)
+    module.prepare(PRECISIONS[settled].dtype, prefers_plain(device))
     return LineDrawer(module, info, settled)
 
 
-def settle(asked: str, exported: str, device: str) -> str:
-    """The precision to compute in. Raises `ValueError` when `asked` cannot be had."""
-    offered = integer(device) if exported == "int8" else floating(device)
-    if not offered:
-        raise ValueError("precision: this archive is int8, which only CPUs with VNNI compute in; build one for fp32")
-    if asked == "auto":
-        return offered[-1]
-    if asked not in offered:
-        raise ValueError(f"precision: must be auto or one of {', '.join(offered)} here, got {asked}")
-    return asked
+def forms_in(folder: Path) -> list[str]:
+    """The forms of the network that an unpacked archive carries."""
+    return [form for form, name in FORMS.items() if (folder / name).is_file()]
 
 
-def floating(device: str) -> tuple[str, ...]:
-    """What a float module computes in on `device`, never emulated, the fastest last."""
-    if device != "cpu":
-        return ("fp32", "fp16")
-    has = torch.cpu.get_capabilities()
-    return ("fp32", "bf16") if has.get("avx512_bf16") or has.get("amx_bf16") else ("fp32",)
+def read_module(path: Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule, ModuleInfo]:
+    """An exported module, which runs once its `prepare` was called, and what it says of itself."""
+    extra = {INFO_FILE: ""}
+    with torchscript():
+        module: torch.jit.ScriptModule = torch.jit.load(path, map_location=device, _extra_files=extra)
+    return module, ModuleInfo(**json.loads(extra[INFO_FILE]))
 
 
-def integer(device: str) -> tuple[str, ...]:
-    """What an int8 module computes in on `device`: int8, or nothing."""
-    has = torch.cpu.get_capabilities() if device == "cpu" else {}
-    return ("int8",) if has.get("avx512_vnni") or has.get("avx_vnni") else ()
+@contextmanager
+def torchscript() -> Iterator[None]:
+    """TorchScript works in the pinned torch, which announces at every call that it will not last."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
+        yield

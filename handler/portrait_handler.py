@@ -1,5 +1,6 @@
 """The one class that TorchServe loads: a batch of requests in, their pictures out."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from handler.describe import describe
 from handler.errors import RequestError
 from handler.inference import load
 from handler.metrics import Tally
+from handler.precision import device_of
 from handler.preprocess import Job, prepare
 from handler.request import parse_request
 from handler.settings import parse_settings
@@ -32,15 +34,14 @@ class PortraitHandler:
     def initialize(self, context: Any) -> None:
         """Load the archive's network, once in a worker's life.
 
-        Raises `ValueError` when the archive's settings are wrong: the worker does not start.
+        Raises `ValueError` when the settings are wrong or ask for what is not here: the worker does not start.
         """
         properties = context.system_properties
-        self.settings = parse_settings((context.model_yaml_config or {}).get("handler") or {})
-        module = Path(properties["model_dir"]) / context.manifest["model"]["serializedFile"]
-        gpu = properties.get("gpu_id")
-        device = f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
-        self.drawer = load(module, device, self.settings.precision, self.settings.threads)
-        self.cores = Cores(Path(properties["model_dir"]) / "at-work", torch.get_num_threads())
+        self.settings = parse_settings((context.model_yaml_config or {}).get("handler") or {}, os.environ)
+        folder = Path(properties["model_dir"])
+        device = device_of(properties.get("gpu_id"))
+        self.drawer = load(folder, device, self.settings.precision, self.settings.threads)
+        self.cores = Cores(folder / "at-work", torch.get_num_threads())
         self.initialized = True
 
     def handle(self, data: Sequence[Row], context: Any) -> list[Any]:
@@ -69,8 +70,8 @@ class PortraitHandler:
 
     def postprocess(self, jobs: Sequence[Job], lines: Sequence[LineMap]) -> list[Answer]:
         """Jobs and their line maps -> encoded pictures with the headers that tell about them."""
-        weights = self.drawer.info.label
-        return [portrait(job, line_map, weights) for job, line_map in zip(jobs, lines, strict=True)]
+        weights, precision = self.drawer.info.label, self.drawer.precision
+        return [portrait(job, line_map, weights, precision) for job, line_map in zip(jobs, lines, strict=True)]
 
     def describe_handle(self) -> dict[str, Any]:
         """What this model offers, for `GET /models/portrait?customized=true`."""

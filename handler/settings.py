@@ -5,6 +5,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from handler.decode import Limits
+from handler.precision import AUTO
+
+PRECISION_VARIABLE = "PORTRAIT_PRECISION"
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class Settings:
     megabytes: float = 20  # of one photo
     megapixels: float = 50  # of one photo
     threads: int = 0  # shared by the workers that draw; 0: OMP_NUM_THREADS, else the cores
-    precision: str = "auto"  # of a float archive: auto, fp32, bf16
+    precision: str = AUTO  # what the network computes in; set for one start, by `PORTRAIT_PRECISION`
 
     @property
     def limits(self) -> Limits:
@@ -22,22 +25,20 @@ class Settings:
         return Limits(self.megabytes, self.megapixels)
 
 
-def parse_settings(config: Mapping[str, Any]) -> Settings:
-    """The mapping under `handler:` -> settings.
+def parse_settings(config: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """The mapping under `handler:` and the process's variables -> settings.
 
     Raises `ValueError` for a key that is none or a value out of its range: a worker must not
     start with less than its operator asked for.
     """
-    known = {field.name: type(field.default) for field in fields(Settings)}
+    known = [field.name for field in fields(Settings) if field.name != "precision"]
     for name, value in config.items():
         if name not in known:
             raise ValueError(f"handler.{name}: no such setting; there are {', '.join(known)}")
-        if not _fits(value, known[name]):
-            raise ValueError(f"handler.{name}: got {value!r}")
-    return Settings(**config)
+        if not _is_amount(value):
+            raise ValueError(f"handler.{name}: must be a number from 0, got {value!r}")
+    return Settings(**config, precision=environment.get(PRECISION_VARIABLE) or AUTO)
 
 
-def _fits(value: object, kind: type) -> bool:
-    if kind is str:
-        return isinstance(value, str)
+def _is_amount(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

@@ -63,10 +63,10 @@ class FusedDrawing(Drawing):
     """What is exported; runs after `prepare`."""
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        """Settle, once after loading, the floating type in which the network computes."""
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        """Settle, once after loading, how the network computes: see `model.fused.FusedU2Net.prepare`."""
         self.mean = self.mean.to(dtype)
-        self.network.prepare(dtype)  # type: ignore[operator]
+        self.network.prepare(dtype, plain)  # type: ignore[operator]
 
 
 class ByteDrawing(FusedDrawing):

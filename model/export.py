@@ -1,29 +1,27 @@
-"""Weights -> TorchScript: written, read back, compared with eager, and only then in place."""
+"""Weights -> TorchScript in every form: written, read back, compared with eager, and only then offered."""
 
 import io
 import json
 import logging
-import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from handler.inference import read_module, torchscript
+from handler.module_info import FORMS, INFO_FILE, WEIGHT_TOPS, ModuleInfo
+from handler.precision import offered, prefers_plain
 from model.drawing import ByteDrawing, Drawing, FusedDrawing
 from model.fused import float_network
 from model.int8 import int8_network
 from model.loading import load_network
-from model.quantize import QuantizationError, judge, pass_gate, ranges_and_gate
+from model.quantize import QuantizationError, Ranges, pass_gate, ranges_and_gate
 from model.u2net import ARCHITECTURES, U2Net
 from model.weights import Weights
 
 logger = logging.getLogger(__name__)
 
-INFO_FILE = "portrait.json"
 TOLERANCE = 1e-3
 """Largest difference of any pixel of a line map, of 1; what folding and reordering cost is 1e-5."""
 
@@ -32,76 +30,61 @@ class ExportError(Exception):
     """What was written does not draw what the network draws."""
 
 
-@dataclass(frozen=True)
-class ModuleInfo:
-    """What an exported module is; travels inside it as JSON."""
+def export(weights: Weights, folder: Path, calibration: Path | None = None) -> list[ModuleInfo]:
+    """Write the network of `weights` to `folder`, a file for each of `handler.module_info.FORMS` -> what was written.
 
-    weights: str  # name of the weights, as answers give it
-    sha256: str  # of the weights' file, 64 hex digits
-    network: str  # u2net or u2netp
-    precision: str  # float (fp32, bf16 or fp16, settled where it is loaded) or int8
-    torch: str  # the version that wrote it
+    A module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once its `prepare` has
+    been called with the floating type to compute in. In a process that exports once its bytes depend on the
+    arguments alone; in others, torch numbers type names anew.
 
-    @classmethod
-    def of(cls, network: U2Net, weights: Weights, precision: str) -> "ModuleInfo":
-        """What is exported from `network`, which `weights` became."""
-        return cls(weights.name, weights.sha256, size_of(network), precision, str(torch.__version__))
-
-
-def export(weights: Weights, path: Path, precision: str = "fp32", calibration: Path | None = None) -> ModuleInfo:
-    """Write the network of `weights` to `path` as a module that turns photos into line maps.
-
-    The module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once
-    its `prepare` has been called with the floating type to compute in. In a process that exports
-    once its bytes depend on the arguments alone; in others, torch numbers type names anew.
-
-    `precision`: `fp32` and `bf16` give the same module, settled where it is loaded; `int8` another,
-    from the photos in `calibration` or the ranges shipped with the embedded weights; `auto` is int8
-    where this CPU has instructions for it and the drawings pass the gate, else float, and logs why.
-    Raises `WeightsError`, `QuantizationError`, or `ExportError` when what was read back draws
-    something else than the network; `path` is then untouched.
+    int8 is made from the photos in `calibration`, or from the project's own. A form whose drawings do not pass
+    the gate is left out, and the log says so. Raises `WeightsError`, `QuantizationError` for a `calibration` that
+    is of no use, or `ExportError` when what was read back draws something else than the network.
     """
     network = load_network(weights.path)
-    if precision == "auto" and not has_int8():
-        precision = "fp32"
-    if precision in ("auto", "int8"):
+    written = [export_float(network, weights, folder)]
+    ranges, gate = ranges_and_gate(network, weights, calibration)
+    for form in WEIGHT_TOPS:
+        info = info_of(network, weights, form)
+        path = write_int8(network, ranges, info, folder)
+        found = gate.judge(read(path) if form in offered("cpu", [form]) else int8_drawing(network, ranges, form))
+        logger.info("%s against fp32 on %d photos, the worst: %s", form, len(gate.photos), found)
         try:
-            return _export_int8(network, weights, path, calibration)
+            pass_gate(form, found)
+            written.append(info)
         except QuantizationError as error:
-            if precision == "int8":
-                raise
-            logger.warning("%s; the archive computes in floating point", error)
-    info = ModuleInfo.of(network, weights, "float")
-    with _beside(path) as written:
-        written.write_bytes(script(FusedDrawing(float_network(network)), info))
-        _compare(Drawing(network).eval(), written)
-        written.replace(path)
+            path.unlink()
+            logger.warning("%s; the archive does without", error)
+    return written
+
+
+def export_float(network: U2Net, weights: Weights, folder: Path) -> ModuleInfo:
+    """Write the module for fp32, bf16 and fp16. Raises `ExportError`."""
+    info = info_of(network, weights, "float")
+    path = folder / FORMS["float"]
+    path.write_bytes(script(FusedDrawing(float_network(network)), info))
+    _compare(Drawing(network).eval(), path)
     return info
 
 
-def _export_int8(network: U2Net, weights: Weights, path: Path, calibration: Path | None) -> ModuleInfo:
-    ranges, photos = ranges_and_gate(network, weights, calibration)
-    info = ModuleInfo.of(network, weights, "int8")
-    with _beside(path) as written:
-        written.write_bytes(script(ByteDrawing(int8_network(network, ranges)), info))
-        found = judge(read(written), network, photos)
-        logger.info("int8 against fp32 on %d pictures, the worst: %s", len(photos), found)
-        pass_gate(found)
-        written.replace(path)
-    return info
+def write_int8(network: U2Net, ranges: Ranges, info: ModuleInfo, folder: Path) -> Path:
+    """Write the int8 module that `info` tells of, unjudged -> where."""
+    path = folder / FORMS[info.form]
+    path.write_bytes(script(ByteDrawing(int8_network(network, ranges, WEIGHT_TOPS[info.form])), info))
+    return path
 
 
-def has_int8() -> bool:
-    """Whether this CPU has the instructions that int8 is made for; without, it is no gain."""
-    has = torch.cpu.get_capabilities()
-    return bool(has.get("avx512_vnni") or has.get("avx_vnni")) and not torch.cuda.is_available()
+def int8_drawing(network: U2Net, ranges: Ranges, form: str) -> ByteDrawing:
+    """What an int8 form draws, without export; emulated where this CPU is not exact in it."""
+    emulated = form not in offered("cpu", [form])
+    drawing = ByteDrawing(int8_network(network, ranges, WEIGHT_TOPS[form], emulated)).eval()
+    drawing.prepare(torch.float32, False)
+    return drawing
 
 
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A file to write before it takes the place of `path`."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        yield Path(folder) / path.name
+def info_of(network: U2Net, weights: Weights, form: str) -> ModuleInfo:
+    """What is exported from `network`, which `weights` became."""
+    return ModuleInfo(weights.name, weights.sha256, size_of(network), form, str(torch.__version__))
 
 
 def size_of(network: U2Net) -> str:
@@ -142,9 +125,8 @@ _WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")
 
 def read(path: Path, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModule:
     """An exported module, prepared to run on this machine's CPU."""
-    with torchscript():
-        module: torch.jit.ScriptModule = torch.jit.load(path, map_location="cpu")
-    module.prepare(dtype)
+    module, _ = read_module(path)
+    module.prepare(dtype, prefers_plain("cpu"))
     return module
 
 
@@ -165,11 +147,3 @@ def probes() -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
     shapes = [(1, 3, 128, 96), (2, 3, 33, 65)]
     return [torch.randint(0, 256, s, dtype=torch.uint8, generator=generator) for s in shapes]
-
-
-@contextmanager
-def torchscript() -> Iterator[None]:
-    """TorchScript works in the pinned torch, which announces at every call that it will not last."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
-        yield

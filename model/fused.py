@@ -14,6 +14,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from model.u2net import ConvBnRelu, Rsu, U2Net, pool, upsample_like
 
+SMALL = 3
+"""Maps halved so often hold few pixels and, in the full size, many channels. Tuned on two Zen 3 cores."""
+
 
 class FusedConv(nn.Module):
     """Convolution that keeps the size, and ReLU or none: (B, in, H, W) -> (B, out, H, W)."""
@@ -21,43 +24,83 @@ class FusedConv(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor, dilation: int = 1, relu: bool = True) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, dilation: int = 1, relu: bool = True, small: bool = False) -> None:
+        """`small`: the layer's maps were halved `SMALL` times or more."""
         super().__init__()
         self.weight = nn.Buffer(weight.detach())
         self.bias = nn.Buffer(bias.detach())
         self.dilation = [dilation, dilation]
         self.padding = [weight.shape[-1] // 2 * dilation] * 2
         self.activation = "relu" if relu else "none"
+        self.small = small
+        self.plain = False
+        self.phases = 1
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        """Settle the type; on a CPU also pack the weights as its kernels want them, a form that cannot be saved."""
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        """Settle type and layout: see `FusedU2Net.prepare`."""
+        self.plain = plain and self.small
+        if self.plain and self.dilation[0] > 1:
+            self.phases = self.dilation[0]
+            self.padding, self.dilation = [1, 1], [1, 1]
         self.bias = self.bias.to(dtype)
-        self.weight = self.weight.to(dtype, memory_format=torch.channels_last)
-        if not self.weight.is_cuda:
+        self.weight = self.laid(self.weight.to(dtype))
+        if not self.weight.is_cuda and not self.plain:
+            # as the kernels for channels last want them: a form that cannot be saved
             self.weight = torch.ops.mkldnn._reorder_convolution_weight(
                 self.weight, self.padding, [1, 1], self.dilation, 1
             )
 
+    @torch.jit.export
+    def laid(self, x: Tensor) -> Tensor:
+        """`x` in the layout that this layer works in; as it is where it has that already."""
+        return x.contiguous() if self.plain else x.contiguous(memory_format=torch.channels_last)
+
     def forward(self, x: Tensor) -> Tensor:
+        x = self.laid(x)
         if x.is_cuda:
             y = F.conv2d(x, self.weight, self.bias, [1, 1], self.padding, self.dilation)
             return F.relu(y) if self.activation == "relu" else y
         z: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, self.padding, [1, 1], self.dilation, 1, self.activation, [], ""
-        )
-        return z
+            apart(x, self.phases), self.weight, self.bias,
+            self.padding, [1, 1], self.dilation, 1, self.activation, [], "",
+        )  # fmt: skip
+        return together(z, self.phases, x)
 
     @torch.jit.export
     def onto(self, y: Tensor, x: Tensor) -> Tensor:
         """The convolution of `x`, added to `y` before the ReLU and in its memory."""
+        x = self.laid(x)
         if x.is_cuda:
             y = y.add_(F.conv2d(x, self.weight, self.bias, [1, 1], self.padding, self.dilation))
             return F.relu_(y) if self.activation == "relu" else y
         z: Tensor = torch.ops.mkldnn._convolution_pointwise_(
-            y, x, self.weight, self.bias, self.padding, [1, 1], self.dilation, 1, "add", 1.0, self.activation, [], ""
-        )
-        return z
+            apart(y, self.phases), apart(x, self.phases), self.weight, self.bias,
+            self.padding, [1, 1], self.dilation, 1, "add", 1.0, self.activation, [], "",
+        )  # fmt: skip
+        return together(z, self.phases, x)
+
+
+def apart(x: Tensor, phases: int) -> Tensor:
+    """(B, C, H, W) -> (B n n, C, H / n, W / n): pixels that lie `phases` = n apart become neighbours.
+
+    A convolution dilated by n is a plain one of these. Atrous convolution is computed so in Chen et al.,
+    "DeepLab", IEEE TPAMI 40 (2018), section 3.1. H and W are padded to multiples of n.
+    """
+    if phases == 1:
+        return x
+    x = F.pad(x, [0, -x.shape[3] % phases, 0, -x.shape[2] % phases])
+    maps = F.pixel_unshuffle(x, phases).unflatten(1, [x.shape[1], phases * phases])  # (B, C, n n, H / n, W / n)
+    return maps.transpose(1, 2).flatten(0, 1)
+
+
+def together(maps: Tensor, phases: int, like: Tensor) -> Tensor:
+    """The reverse of `apart`, to the height and width of `like`."""
+    if phases == 1:
+        return maps
+    batch, _, height, width = like.shape
+    maps = maps.unflatten(0, [batch, phases * phases]).transpose(1, 2).flatten(1, 2)  # (B, C n n, h, w)
+    return F.pixel_shuffle(maps, phases)[:, :, :height, :width].contiguous()
 
 
 class FusedJoin(nn.Module):
@@ -67,19 +110,20 @@ class FusedJoin(nn.Module):
     is the sum of their convolutions, so that concatenation, the largest map of all, is never there.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, dilation: int) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, dilation: int, small: bool) -> None:
         super().__init__()
         deep, skip = weight.chunk(2, 1)
-        self.deep = FusedConv(deep, bias, dilation, relu=False)
-        self.skip = FusedConv(skip, torch.zeros_like(bias), dilation)
+        self.deep = FusedConv(deep, bias, dilation, relu=False, small=small)
+        self.skip = FusedConv(skip, torch.zeros_like(bias), dilation, small=small)
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        self.deep.prepare(dtype)
-        self.skip.prepare(dtype)
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        self.deep.prepare(dtype, plain)
+        self.skip.prepare(dtype, plain)
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
-        return self.skip.onto(self.deep(upsample_like(deep, skip)), skip)
+        # enlarging keeps the layout, so the layout is settled while the map is small
+        return self.skip.onto(self.deep(upsample_like(self.deep.laid(deep), skip)), skip)
 
 
 class SideOutput(nn.Module):
@@ -95,8 +139,8 @@ class SideOutput(nn.Module):
         self.bias = bias
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        self.taps.prepare(dtype)  # type: ignore[operator]
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        self.taps.prepare(dtype, plain)  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
         maps = self.taps(x)
@@ -145,13 +189,13 @@ class FusedRsu(nn.Module):
         self.steps = steps
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        self.entry.prepare(dtype)  # type: ignore[operator]
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        self.entry.prepare(dtype, plain)  # type: ignore[operator]
         for layer in self.down:
-            layer.prepare(dtype)  # type: ignore[operator]
-        self.bottom.prepare(dtype)  # type: ignore[operator]
+            layer.prepare(dtype, plain)  # type: ignore[operator]
+        self.bottom.prepare(dtype, plain)  # type: ignore[operator]
         for layer in self.up:
-            layer.prepare(dtype)  # type: ignore[operator]
+            layer.prepare(dtype, plain)  # type: ignore[operator]
 
     def forward(self, entry: Tensor) -> Tensor:
         x = entry
@@ -180,14 +224,18 @@ class FusedU2Net(nn.Module):
         self.steps = steps
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        """Settle the floating type and pack what the operators want packed; once after loading."""
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        """Settle type and layout, and pack what the operators want packed; once after loading.
+
+        Maps are channels last; with `plain`, small ones are plain instead, which oneDNN turns into blocks of
+        channels and back. Its kernels for these are as fast at any size, and add up in one order.
+        """
         for stage in self.encoder:
-            stage.prepare(dtype)  # type: ignore[operator]
+            stage.prepare(dtype, plain)  # type: ignore[operator]
         for stage in self.decoder:
-            stage.prepare(dtype)  # type: ignore[operator]
+            stage.prepare(dtype, plain)  # type: ignore[operator]
         for side in self.sides:
-            side.prepare(dtype)  # type: ignore[operator]
+            side.prepare(dtype, plain)  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
         skips: list[Tensor] = []
@@ -211,13 +259,28 @@ def rsus(stages: nn.ModuleList) -> list[Rsu]:
 
 def float_network(network: U2Net) -> FusedU2Net:
     """`network`, in eval mode, for fp32, bf16 or fp16; its input is normalised."""
+    small = {name: level >= SMALL for name, level in levels(network).items()}
     layers: dict[str, nn.Module] = {
-        name: (FusedJoin if joins(name) else FusedConv)(*folded(layer), dilation_of(layer))
+        name: (FusedJoin if joins(name) else FusedConv)(*folded(layer), dilation_of(layer), small=small[name])
         for name, layer in convolutions(network)
     }
     for name, (taps, bias) in side_outputs(network).items():
         layers[name] = SideOutput(FusedConv(taps, torch.zeros(9), relu=False), bias)
     return FusedU2Net(network, layers, FloatSteps())
+
+
+def levels(network: U2Net) -> dict[str, int]:
+    """Convolution with batch norm -> how many times the maps that it reads were halved."""
+    deepest = len(network.encoder) - 1
+    stages = [(f"encoder.{i}", block, i) for i, block in enumerate(rsus(network.encoder))]
+    stages += [(f"decoder.{i}", block, deepest - 1 - i) for i, block in enumerate(rsus(network.decoder))]
+    found: dict[str, int] = {}
+    for name, block, level in stages:
+        inner = [level if block.dilated else level + i for i in range(len(block.down))]
+        found |= {f"{name}.entry": level, f"{name}.bottom": inner[-1]}
+        found |= {f"{name}.down.{i}": down for i, down in enumerate(inner)}
+        found |= {f"{name}.up.{i}": up for i, up in enumerate(reversed(inner))}
+    return found
 
 
 def convolutions(network: U2Net) -> Iterator[tuple[str, ConvBnRelu]]:

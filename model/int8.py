@@ -6,7 +6,8 @@ convolutions alone carry them: a channel's range goes into the weights that writ
 those that read it, and no scale is left to multiply by at run time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,11 @@ from model.u2net import Rsu, U2Net, upsample_like
 Ranges = Mapping[str, Tensor]
 """Name of a convolution or a residual block -> largest value of each output channel, (out,)."""
 
+MakeConv = Callable[..., "ByteConv"]
+"""`ByteConv` or its like, with the largest magnitude of a weight settled."""
+
 _TOP = 255
-_WEIGHT_TOP = 127
+_EXACT = 2**24  # float32 holds every integer up to here
 _MIDDLE = 116  # the mean of MEAN in bytes: weights work on small numbers of both signs
 _QUIETEST = 0.02
 
@@ -41,9 +45,11 @@ class ByteConv(nn.Module):
         framed: bool = False,
         zero_point: int = 0,
         relu: bool = True,
+        top: int = 127,
     ) -> None:
+        """`top` is the largest magnitude of an integer weight; `framed` maps come with what lies around them."""
         super().__init__()
-        scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / _WEIGHT_TOP
+        scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / top
         self.weight = nn.Buffer((weight / scale.view(-1, 1, 1, 1)).round().to(torch.int8))
         self.scale = nn.Buffer(scale)
         self.bias = nn.Buffer(bias)
@@ -54,7 +60,7 @@ class ByteConv(nn.Module):
         self.relu = relu
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
         """Pack the weights as this machine's kernels want them: a form that cannot be saved."""
         self.weight = torch.ops.onednn.qconv_prepack(
             self.weight, self.scale, 1.0, self.zero_point, [1, 1], self.padding, self.dilation, 1, None
@@ -69,6 +75,23 @@ class ByteConv(nn.Module):
         return y
 
 
+class EmulatedConv(ByteConv):
+    """`ByteConv` without its instructions: what it draws on CPUs that have them, within a rounding."""
+
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        """Nothing is packed."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps, weight = x.float() - self.zero_point, self.weight.float()
+        # so many channels that no sum leaves the integers of float32; larger sums are added in float64
+        most = max(1, _EXACT // (_TOP * int(weight.abs().max()) * weight[0, 0].numel()))
+        parts = zip(steps.split(most, 1), weight.split(most, 1), strict=True)
+        sums = sum(F.conv2d(s, w, None, 1, self.padding, self.dilation).double() for s, w in parts)
+        assert isinstance(sums, Tensor)
+        y = sums.float() * self.scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
+        return y.round().clamp(0, _TOP).to(torch.uint8) if self.relu else y
+
+
 class PhotoConv(nn.Module):
     """The first convolution, on the photo itself: uint8 (B, 3, H, W) -> uint8 (B, out, H, W).
 
@@ -76,17 +99,17 @@ class PhotoConv(nn.Module):
     photo is 0 after normalisation, so here it is the mean colour.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, make: "MakeConv") -> None:
         super().__init__()
         mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
         per_step = weight / (deviation * _TOP).view(1, 3, 1, 1)
         bias = bias + (per_step.sum((2, 3)) * (_MIDDLE - mean * _TOP)).sum(1)
-        self.conv = ByteConv(per_step, bias, framed=True, zero_point=_MIDDLE)
+        self.conv = make(per_step, bias, framed=True, zero_point=_MIDDLE)
         self.around = nn.Buffer((mean * _TOP).round().to(torch.uint8).view(1, 3, 1, 1))
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        self.conv.prepare(dtype)
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        self.conv.prepare(dtype, plain)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
@@ -102,17 +125,17 @@ class ByteJoin(nn.Module):
 
     quarters: list[Tensor]  # packed weights for each pixel of the four that one becomes
 
-    def __init__(self, weight: Tensor, bias: Tensor, dilation: int) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, dilation: int, make: "MakeConv") -> None:
         super().__init__()
-        self.conv = ByteConv(weight, bias, dilation)
+        self.conv = make(weight, bias, dilation)
         self.channels = weight.shape[1] // 2
         self.scale = nn.Buffer(torch.full([self.channels], 1 / 16))
         self.zero = nn.Buffer(torch.zeros(self.channels, dtype=torch.int32))
         self.quarters = []
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype) -> None:
-        self.conv.prepare(dtype)
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+        self.conv.prepare(dtype, plain)
         rows = torch.tensor([[1, 3, 0], [0, 3, 1]], dtype=torch.int8)
         self.quarters = [
             torch.ops.onednn.qconv_prepack(
@@ -172,8 +195,13 @@ class ByteSteps(Steps):
         return torch.minimum(x, entry.bitwise_not()).add_(entry)
 
 
-def int8_network(network: U2Net, ranges: Ranges) -> FusedU2Net:
-    """`network`, in eval mode, in int8; its input is uint8 photos whose brightest value is 255."""
+def int8_network(network: U2Net, ranges: Ranges, top: int, emulated: bool = False) -> FusedU2Net:
+    """`network`, in eval mode, in int8; its input is uint8 photos whose brightest value is 255.
+
+    `top` is the largest magnitude of an integer weight, as in `handler.module_info.WEIGHT_TOPS`. `emulated`: in
+    floating point, on any CPU; slow, and not for export.
+    """
+    make: MakeConv = partial(EmulatedConv if emulated else ByteConv, top=top)
     units = channel_units(network, ranges)
     layers: dict[str, nn.Module] = {}
     for name, layer in convolutions(network):
@@ -181,13 +209,16 @@ def int8_network(network: U2Net, ranges: Ranges) -> FusedU2Net:
         inputs, outputs = units[name]
         weight, bias = weight / outputs.view(-1, 1, 1, 1), bias / outputs
         if name == "encoder.0.entry":
-            layers[name] = PhotoConv(weight, bias)
+            layers[name] = PhotoConv(weight, bias, make)
+            continue
+        weight = weight * inputs.view(1, -1, 1, 1)
+        if joins(name):
+            layers[name] = ByteJoin(weight, bias, dilation_of(layer), make)
         else:
-            kind = ByteJoin if joins(name) else ByteConv
-            layers[name] = kind(weight * inputs.view(1, -1, 1, 1), bias, dilation_of(layer))
+            layers[name] = make(weight, bias, dilation_of(layer))
     for name, (taps, side_bias) in side_outputs(network).items():
         inputs, _ = units[name]
-        conv = ByteConv(taps * inputs.view(1, -1, 1, 1), torch.zeros(9), relu=False)
+        conv = make(taps * inputs.view(1, -1, 1, 1), torch.zeros(9), relu=False)
         layers[name] = SideOutput(conv, side_bias)
     return FusedU2Net(network, layers, ByteSteps())
 

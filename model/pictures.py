@@ -1,6 +1,5 @@
 """Pictures to measure a network with: photos of a folder, or seeded ones where there is none."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,12 @@ def photo_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _KINDS)
 
 
-def read_photo(path: Path) -> Tensor:
-    """Photo -> network input as a worker frames it: uint8 RGB (1, 3, H, W) of about 512 x 512."""
+def read_photo(path: Path, side: int | None = None) -> Tensor:
+    """Photo -> network input as a worker frames it: uint8 RGB (1, 3, H, W) of about 512 x 512, or `side` squared."""
     with Image.open(path) as image:
         photo = ImageOps.exif_transpose(image).convert("RGB")
     aspect = min(max(photo.width / photo.height, 1 / _MOST_ASPECT), _MOST_ASPECT)
-    size = [max(1, round(_SIDE * side / _STEP)) * _STEP for side in (math.sqrt(aspect), 1 / math.sqrt(aspect))]
+    size = [max(1, round((side or _SIDE) * share / _STEP)) * _STEP for share in (aspect**0.5, aspect**-0.5)]
     small = photo.resize((size[0], size[1]), Image.Resampling.BOX)
     return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
 

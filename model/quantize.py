@@ -1,43 +1,75 @@
 """int8: the ranges of the network's maps, recorded on photos, and the gate that they must pass."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from model.drawing import Drawing
 from model.fidelity import Fidelity, compare, worst
 from model.fused import convolutions, rsus
-from model.pictures import photo_files, read_photo, sample_photos
+from model.pictures import photo_files, read_photo
 from model.u2net import U2Net
 from model.weights import EMBEDDED, Weights
 
-GATE = Fidelity(psnr=34.0, ssim=0.97)
+BAR = Fidelity(psnr=34.0, ssim=0.97)
 SHIPPED = EMBEDDED.with_name("int8_ranges.json")
+PHOTOS = Path(__file__).parent / "quantization" / "photos"
 _FEWEST = 6
 _GATE_SHARE = 3  # every third photo is kept for the gate
-_SAMPLE_SIDE = 256
+_GATE_SIDE = 256  # of the project's own photos: they are drawn up to five times, once in emulation
 
 Ranges = dict[str, Tensor]
 Draw = Callable[[Tensor], Tensor]
+Item = TypeVar("Item")
 
 
 class QuantizationError(Exception):
     """int8 that cannot be made, or draws too differently; the message says why or by how much."""
 
 
-def ranges_and_gate(network: U2Net, weights: Weights, folder: Path | None) -> tuple[Ranges, list[Tensor]]:
-    """Ranges for `network`, and the pictures to hold its int8 form against fp32 on.
+@dataclass(frozen=True)
+class Gate:
+    """Photos that int8 was not made from, and what fp32 draws of them."""
 
-    From the photos of `folder`, of which a third is kept for the gate; or without a folder those
-    shipped for these very weights, and the sample portrait. Raises `QuantizationError`.
+    photos: Sequence[Tensor]  # uint8 RGB (1, 3, H, W)
+    exact: Sequence[Tensor]  # float32 line maps (H, W)
+
+    @classmethod
+    def of(cls, network: U2Net, photos: Sequence[Tensor]) -> "Gate":
+        """The gate for all forms of `network`."""
+        drawing = Drawing(network).eval()
+        with torch.inference_mode():
+            return cls(photos, [drawing(photo)[0] for photo in _shown(photos, "drawing in fp32")])
+
+    def judge(self, draw: Draw) -> Fidelity:
+        """The worst that `draw`, from uint8 photos to line maps, comes to."""
+        with torch.inference_mode():
+            pairs = zip(_shown(self.photos, "judging"), self.exact, strict=True)
+            return worst([compare(draw(photo)[0], exact) for photo, exact in pairs])
+
+
+def ranges_and_gate(network: U2Net, weights: Weights, folder: Path | None) -> tuple[Ranges, Gate]:
+    """Ranges for `network`, and the gate that its int8 forms have to pass.
+
+    From the photos of `folder`, of which a third is kept for the gate; without one from those of the project,
+    but the ranges of the embedded weights, which were recorded on more. Raises `QuantizationError`.
     """
-    if folder is None:
-        return read_ranges(SHIPPED, weights), sample_photos(_SAMPLE_SIDE)
-    seen, unseen = split(folder)
-    return record_ranges(network, map(read_photo, seen)), [read_photo(path) for path in unseen]
+    seen, unseen = split(folder or PHOTOS)
+    gate = Gate.of(network, [read_photo(path) if folder else read_photo(path, _GATE_SIDE) for path in unseen])
+    if folder is None and has_ranges(SHIPPED, weights):
+        return read_ranges(SHIPPED), gate
+    return record_ranges(network, map(read_photo, _shown(seen, "recording ranges"))), gate
+
+
+def _shown(items: Sequence[Item], what: str) -> Iterable[Item]:
+    """`items`, with a bar on a terminal."""
+    return tqdm(items, what, leave=False, disable=None)
 
 
 def split(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -83,28 +115,20 @@ def write_ranges(path: Path, weights: Weights, ranges: Ranges) -> None:
     path.write_text(text)
 
 
-def read_ranges(path: Path, weights: Weights) -> Ranges:
-    """The reverse of `write_ranges`. Raises `QuantizationError` for other weights than `weights`."""
-    held = json.loads(path.read_text()) if path.is_file() else {}
-    if held.get("sha256") != weights.sha256:
+def has_ranges(path: Path, weights: Weights) -> bool:
+    """Whether the ranges in a file were recorded for these very weights."""
+    return path.is_file() and json.loads(path.read_text())["sha256"] == weights.sha256
+
+
+def read_ranges(path: Path) -> Ranges:
+    """The reverse of `write_ranges`."""
+    return {name: torch.tensor(row) for name, row in json.loads(path.read_text())["ranges"].items()}
+
+
+def pass_gate(form: str, found: Fidelity) -> None:
+    """Raise `QuantizationError` that says by how much what was `found` of a form falls short, if it does."""
+    if found.psnr < BAR.psnr or found.ssim < BAR.ssim:
         raise QuantizationError(
-            f"int8: no ranges are shipped for {weights.name} ({weights.sha256[:12]}); "
-            "give a folder of photos with --calibration"
-        )
-    return {name: torch.tensor(row) for name, row in held["ranges"].items()}
-
-
-def judge(draw: Draw, network: U2Net, photos: Iterable[Tensor]) -> Fidelity:
-    """The worst that `draw`, from uint8 photos to line maps, comes to against fp32 on `photos`."""
-    exact = Drawing(network).eval()
-    with torch.inference_mode():
-        return worst([compare(draw(photo)[0], exact(photo)[0]) for photo in photos])
-
-
-def pass_gate(found: Fidelity) -> None:
-    """Raises `QuantizationError` that says by how much `found` falls short."""
-    if found.psnr < GATE.psnr or found.ssim < GATE.ssim:
-        raise QuantizationError(
-            f"int8: the worst drawing has {found} against fp32, and must have {GATE}: "
-            f"{max(0.0, GATE.psnr - found.psnr):.1f} dB and {max(0.0, GATE.ssim - found.ssim):.4f} short"
+            f"{form}: the worst drawing has {found} against fp32, and must have {BAR}: "
+            f"{max(0.0, BAR.psnr - found.psnr):.1f} dB and {max(0.0, BAR.ssim - found.ssim):.4f} short"
         )

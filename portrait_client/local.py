@@ -1,5 +1,6 @@
 """Portraits on this machine, without a server: the archive's network, the handler's own steps."""
 
+import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import yaml
 from handler.answer import portrait
 from handler.errors import RequestError
 from handler.inference import LineDrawer, load
+from handler.module_info import FORMS
 from handler.preprocess import prepare
 from handler.request import parse_request
 from handler.settings import Settings, parse_settings
@@ -38,7 +40,7 @@ class LocalPortraits:
         except RequestError as error:
             raise RefusedError(int(error.status), str(error.body()["type"]), error.message) from error
         (lines,) = self._drawer.draw_lines([job.network_input])
-        answer = portrait(job, lines, self._drawer.info.label)
+        answer = portrait(job, lines, self._drawer.info.label, self._drawer.precision)
         return picture_from(answer.body, answer.headers)
 
 
@@ -48,6 +50,6 @@ _HOW_TO_BUILD = "build it:  python -m scripts.build_archive --weights auto"
 def _open(archive: Path) -> tuple[Settings, LineDrawer]:
     with zipfile.ZipFile(archive) as entries, tempfile.TemporaryDirectory() as folder:
         config = yaml.safe_load(entries.read("model-config.yaml"))
-        settings = parse_settings(config["handler"])
-        module = entries.extract("portrait.pt", folder)
-        return settings, load(Path(module), "cpu", settings.precision, settings.threads)
+        settings = parse_settings(config["handler"], os.environ)
+        entries.extractall(folder, [name for name in FORMS.values() if name in entries.namelist()])
+        return settings, load(Path(folder), "cpu", settings.precision, settings.threads)

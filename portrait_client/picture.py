@@ -14,6 +14,7 @@ class Picture:
     style: str | None = None
     size: tuple[int, int] | None = None  # width, height
     weights: str | None = None  # name and the first 12 hex digits of the SHA-256
+    precision: str | None = None  # what the network computed in: fp32, bf16, fp16, int8 or int8-w7
     faces: int | None = None  # how many were found, where the frame was to be a face
 
 

@@ -141,6 +141,7 @@ def picture_from(data: bytes, headers: Mapping[str, str]) -> Picture:
         headers.get("Portrait-Style"),
         _size(headers.get("Portrait-Size")),
         headers.get("Portrait-Weights"),
+        headers.get("Portrait-Precision"),
         int(faces) if faces else None,
     )
 

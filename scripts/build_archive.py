@@ -10,9 +10,10 @@ from model.export import ExportError
 from model.quantize import QuantizationError
 from model.weights import Weights
 from scripts.fetch_weights import add_hub_options, resolve_from
-from scripts.serving.archive import VERSION, ArchiveError, build
-from scripts.serving.inputs import PRECISIONS, Record, inputs_digest, sha256_of, write_record
+from scripts.serving.archive import ArchiveError, build
+from scripts.serving.inputs import Record, inputs_digest, sha256_of, write_record
 from scripts.serving.paths import ARCHIVE
+from scripts.serving.settings import VERSION
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,14 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         source, weights = _weights(options)
         print(f"Building {options.output.name} from {weights.name} ({weights.sha256[:12]}) ...", flush=True)
-        build(weights, options.precision, options.output, options.version, options.calibration)
+        forms = build(weights, options.output, options.version, options.calibration)
+        print(f"It carries {', '.join(forms)}.", flush=True)
     except (WeightsError, QuantizationError, ExportError, ArchiveError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     # After the build: a first fetch from the hub writes weights.lock, which is one of the inputs.
-    inputs = inputs_digest(options.weights, options.precision, options.calibration)
+    inputs = inputs_digest(options.weights, options.calibration)
     write_record(options.output, Record(inputs, sha256_of(options.output), source))
     print(options.output)
     return 0
@@ -37,9 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Build the archive that TorchServe serves.")
     parser.add_argument("--weights", default="hub", help="auto (hub, else lite), hub, lite or a file; default: hub")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: %(default)s")
     parser.add_argument(
-        "--calibration", type=Path, metavar="DIR", help="portraits to make int8 from, a dozen or more; lite needs none"
+        "--calibration", type=Path, metavar="DIR", help="portraits to make int8 from; default: twelve of the project"
     )
     parser.add_argument("--output", type=Path, default=ARCHIVE, help="default: %(default)s")
     parser.add_argument("--version", default=VERSION, help="of the model, as in its URL; default: %(default)s")

@@ -16,8 +16,9 @@ from typing import NoReturn
 from scripts.serving.errors import SetupError
 from scripts.serving.inputs import read_record, sha256_of
 from scripts.serving.java import OLDEST, find_java
-from scripts.serving.machine import arrange, usable_cores, usable_memory
+from scripts.serving.machine import PRECISIONS, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.paths import ARCHIVE
+from scripts.serving.precision import check_precision
 from scripts.serving.server import Run, java_command, server_environment, write_settings
 from scripts.serving.settings import Ports
 
@@ -55,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
     add("--threads", type=int, help="shared by the workers that draw, up to four each; default: one for each core")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
+    add(
+        "--precision",
+        default="auto",
+        choices=PRECISIONS,
+        help="what to compute in; default: the fastest here",
+    )
     add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")
     return parser
 
@@ -68,8 +75,11 @@ def _run(options: argparse.Namespace) -> Run:
     # An archive is code, and so one that anybody changed is not run.
     if record is None or record.archive != sha256_of(ARCHIVE):
         raise SetupError(f"{ARCHIVE} is not the archive that portrait.json beside it tells of; mount both, as built")
-    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads)
-    return Run(Ports.at(options.port_offset), arrangement, not options.no_tokens, ARCHIVE, java, FOLDER)
+    check_precision(ARCHIVE, options.precision)
+    gpus = count_gpus()
+    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads, gpus)
+    ports = Ports.at(options.port_offset)
+    return Run(ports, arrangement, not options.no_tokens, ARCHIVE, java, FOLDER, options.precision, gpus)
 
 
 def opened(host: str, ports: Ports) -> dict[str, str]:

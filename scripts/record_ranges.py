@@ -8,15 +8,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-from model.drawing import ByteDrawing
+from handler.module_info import WEIGHT_TOPS
 from model.errors import WeightsError
-from model.int8 import int8_network
+from model.export import int8_drawing
 from model.loading import load_network
 from model.pictures import read_photo
-from model.quantize import SHIPPED, QuantizationError, judge, pass_gate, read_ranges, record_ranges, split, write_ranges
+from model.quantize import SHIPPED, Gate, QuantizationError, pass_gate, read_ranges, record_ranges, split, write_ranges
 from model.weights import resolve
 
 
@@ -29,11 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         network = load_network(weights.path)
         seen, unseen = split(options.photos)
         write_ranges(recorded, weights, record_ranges(network, map(read_photo, tqdm(seen, "recording"))))
-        drawing = ByteDrawing(int8_network(network, read_ranges(recorded, weights))).eval()
-        drawing.prepare(torch.float32)
-        found = judge(drawing, network, map(read_photo, tqdm(unseen, "judging")))
-        print(f"int8 against fp32, the worst of {len(unseen)} photos that were not recorded: {found}")
-        pass_gate(found)
+        gate = Gate.of(network, [read_photo(path) for path in unseen])
+        for form in WEIGHT_TOPS:
+            found = gate.judge(int8_drawing(network, read_ranges(recorded), form))
+            print(f"{form} against fp32, the worst of {len(unseen)} photos that were not recorded: {found}")
+            pass_gate(form, found)
         recorded.replace(options.output)
     except (WeightsError, QuantizationError) as error:
         print(error, file=sys.stderr)

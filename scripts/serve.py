@@ -12,11 +12,12 @@ from pathlib import Path
 from scripts.serving import environment, guide
 from scripts.serving.environment import say
 from scripts.serving.errors import SetupError
-from scripts.serving.inputs import PRECISIONS, inputs_digest, read_record, sha256_of
+from scripts.serving.inputs import inputs_digest, read_record, sha256_of
 from scripts.serving.java import ensure_java
-from scripts.serving.machine import arrange, usable_cores, usable_memory
+from scripts.serving.machine import PRECISIONS, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.page import check_page_port, start_page, stop_page
 from scripts.serving.paths import ARCHIVE, PYTHON, ROOT
+from scripts.serving.precision import check_precision
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
 from scripts.serving.settings import Ports
@@ -43,8 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bash scripts/serve.sh", description="Set everything up and serve portraits.")
     add = parser.add_argument
     add("--weights", default="auto", help="auto (default: the hub's, else the embedded lite ones), hub, lite or a file")
-    add("--precision", default="auto", choices=PRECISIONS, help="what the network computes in")
-    add("--calibration", metavar="DIR", help="portraits to make int8 from, a dozen or more; lite needs none")
+    add(
+        "--precision",
+        default="auto",
+        choices=PRECISIONS,
+        help="what to compute in; default: the fastest here",
+    )
+    add("--calibration", metavar="DIR", help="portraits to make int8 from; default: twelve of the project")
     add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
     add("--threads", type=int, help="shared by the workers that draw, up to four each; default: one for each core")
     add("--port-offset", type=int, default=0, metavar="K", help="add K to all ports")
@@ -67,7 +73,8 @@ def _stop(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     ports = Ports.at(options.port_offset)
-    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads)
+    gpus = count_gpus()
+    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads, gpus)
     check_ports(ports)
     if options.web:
         check_page_port(ports)
@@ -77,8 +84,9 @@ def _serve(options: argparse.Namespace) -> int:
             environment.ensure("web")
         java = ensure_java()
         _ensure_archive(options)
+    check_precision(ARCHIVE, options.precision)
     check_ports(ports)
-    run = Run(ports, arrangement, options.tokens, ARCHIVE, java, folder_of(ports.rest))
+    run = Run(ports, arrangement, options.tokens, ARCHIVE, java, folder_of(ports.rest), options.precision, gpus)
     say(f"Starting TorchServe: {guide.arrangement_text(arrangement)} ...")
     try:
         process = start(run, tied=not options.background)
@@ -100,8 +108,8 @@ def _ensure_archive(options: argparse.Namespace) -> None:
     weights = options.weights if options.weights in ("auto", "hub", "lite") else str(_from_there(options.weights))
     calibration = options.calibration and _from_there(options.calibration)
     record = read_record(ARCHIVE)
-    if record is None or record.inputs != inputs_digest(weights, options.precision, calibration):
-        command = [str(PYTHON), "-m", "scripts.build_archive", "--weights", weights, "--precision", options.precision]
+    if record is None or record.inputs != inputs_digest(weights, calibration):
+        command = [str(PYTHON), "-m", "scripts.build_archive", "--weights", weights]
         if calibration:
             command += ["--calibration", str(calibration)]
         if _run_politely(command):

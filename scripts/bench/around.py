@@ -23,7 +23,7 @@ _OPTIONS = Options(style="draw", size=1024)
 
 def measure_around(inputs: Inputs, rounds: int) -> list[dict[str, Any]]:
     """Median milliseconds of each step, a row for each of `MEGAPIXELS`."""
-    drawer = load(inputs.module("fp32"))
+    drawer = load(inputs.folder, precision="fp32")
     with _one_core():
         return [_measure(drawer, megapixels, rounds) for megapixels in MEGAPIXELS]
 

@@ -9,12 +9,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.drawing import ByteDrawing
-from model.export import ModuleInfo, export, script
-from model.int8 import int8_network
+from handler.module_info import WEIGHT_TOPS
+from model.export import export_float, info_of, write_int8
 from model.loading import load_network
 from model.pictures import photo_files, read_photo, sample_photos, seeded_photo
-from model.quantize import QuantizationError, Ranges, ranges_and_gate, record_ranges
+from model.quantize import SHIPPED, Ranges, has_ranges, read_ranges, record_ranges
 from model.u2net import ARCHITECTURES, U2Net, published_name
 from model.weights import Weights, resolve
 
@@ -24,7 +23,7 @@ _CALIBRATION = 6
 
 @dataclass(frozen=True)
 class Inputs:
-    """Files in one folder, which the engines' processes read."""
+    """Files in one folder, which the engines' processes read; the modules of an archive are among them."""
 
     folder: Path
 
@@ -38,10 +37,6 @@ class Inputs:
         """uint8 (N, 3, H, W) each, the first one timed and all compared; then those to calibrate peers on."""
         return self.folder / "photos.pt"
 
-    def module(self, precision: str) -> Path:
-        """The exported module that has `precision`."""
-        return self.folder / ("int8.pt" if precision == "int8" else "float.pt")
-
 
 def prepare(folder: Path, source: str, photos: Path | None, compared: int, side: int = 512) -> tuple[Inputs, Weights]:
     """Write all inputs. `source` is a seeded size, or as for `model.weights.resolve`; photos are side x side."""
@@ -50,12 +45,12 @@ def prepare(folder: Path, source: str, photos: Path | None, compared: int, side:
     network = load_network(weights.path)
     if source not in SEEDED:
         save_file({published_name(n): t.contiguous() for n, t in network.state_dict().items()}, inputs.weights)
-    export(weights, inputs.module("fp32"))
+    export_float(network, weights, folder)
     pictures = _pictures(photos, compared + _CALIBRATION, side)
     torch.save({"compared": pictures[:compared], "calibration": pictures[compared:]}, inputs.photos)
     ranges = _ranges(network, weights, pictures[compared:])
-    info = ModuleInfo.of(network, weights, "int8")
-    inputs.module("int8").write_bytes(script(ByteDrawing(int8_network(network, ranges)), info))
+    for form in WEIGHT_TOPS:
+        write_int8(network, ranges, info_of(network, weights, form), folder)
     return inputs, weights
 
 
@@ -97,7 +92,6 @@ def _squashed(photo: Tensor, side: int) -> Tensor:
 
 
 def _ranges(network: U2Net, weights: Weights, calibration: Sequence[Tensor] | Tensor) -> Ranges:
-    try:
-        return ranges_and_gate(network, weights, None)[0]
-    except QuantizationError:
-        return record_ranges(network, [photo[None] for photo in calibration])
+    if has_ranges(SHIPPED, weights):
+        return read_ranges(SHIPPED)
+    return record_ranges(network, [photo[None] for photo in calibration])

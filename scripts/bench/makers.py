@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from handler.inference import read_module
+from handler.module_info import FORMS
+from handler.precision import PRECISIONS, prefers_plain
 from model.drawing import Drawing
-from model.export import read
 from model.loading import load_network
 from model.u2net import U2Net
 from scripts.bench.inputs import Inputs
@@ -37,7 +39,8 @@ def eager(inputs: Inputs, precision: str, threads: int) -> Made:
 
 
 def module(inputs: Inputs, precision: str, threads: int) -> Made:
-    drawing = read(inputs.module(precision), _TYPES[precision])
+    drawing, _ = read_module(inputs.folder / FORMS[PRECISIONS[precision].form])
+    drawing.prepare(PRECISIONS[precision].dtype, prefers_plain("cpu"))
 
     def whole(photo: Tensor) -> Tensor:
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
@@ -81,7 +84,6 @@ MAKERS: dict[str, Callable[[Inputs, str, int], Made]] = {
     "onnxruntime": onnxruntime,
     "openvino": openvino,
 }
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32}
 
 
 def _quantised(model: Any, network: U2Net, inputs: Inputs) -> Any:

@@ -69,7 +69,7 @@ def measure_served(weights: Weights, offset: int, requests: int) -> Service:
     photo = _jpeg()
     with tempfile.TemporaryDirectory(prefix="portrait-served-") as folder:
         archive = Path(folder) / "store" / "portrait.mar"
-        build(weights, "auto", archive)
+        build(weights, archive)
         inside = [_in_process(archive, photo, requests, a, Path(folder)) for a in arrangements()]
         shared = arrange(usable_cores(), usable_memory())
         started = time.perf_counter()

@@ -8,8 +8,8 @@ from pathlib import Path
 from scripts.serving.paths import ROOT
 
 # What the entries of an archive depend on, beside the weights.
-CODE = ("handler/**/*.py", "handler/model-config.yaml", "model/*.py", "requirements/server.txt")
-PRECISIONS = ("auto", "fp32", "bf16", "int8")
+CODE = ("handler/**/*.py", "handler/model-config.yaml", "model/*.py", "requirements/server.txt",
+        "scripts/serving/archive.py", "model/quantization/photos/*.jpg")  # fmt: skip
 PINNED_WEIGHTS = ("model/lite/*", "weights.lock")
 
 
@@ -40,12 +40,12 @@ def write_record(archive: Path, record: Record) -> None:
     record_path(archive).write_text(json.dumps(asdict(record), indent=2) + "\n")
 
 
-def inputs_digest(weights: str, precision: str, calibration: Path | None = None) -> str:
+def inputs_digest(weights: str, calibration: Path | None = None) -> str:
     """SHA-256 over all that an archive is made of, the photos in `calibration` among it.
 
     `weights` are auto, hub, lite or a file; no network is asked.
     """
-    digest = hashlib.sha256(f"{weights}\0{precision}".encode())
+    digest = hashlib.sha256(weights.encode())
     paths = [path for pattern in (*CODE, *PINNED_WEIGHTS) for path in sorted(ROOT.glob(pattern))]
     if Path(weights).is_file():
         paths.append(Path(weights))

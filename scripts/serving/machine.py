@@ -2,6 +2,7 @@
 
 import math
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,11 @@ SPIN_COUNT = 5000
 JAVA_BYTES = 1_700_000_000
 WORKER_BYTES = 1_200_000_000
 
+WORKERS_PER_GPU = 4  # decoding, enlarging and encoding stay on the CPU; not tried on a GPU yet
+
+# handler/precision.py says what each is and which machine has it.
+PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8-w7", "int8")
+
 
 @dataclass(frozen=True)
 class Arrangement:
@@ -31,18 +37,31 @@ class Arrangement:
     threads: int
 
 
-def arrange(cores: int, memory: int, workers: int | None = None, threads: int | None = None) -> Arrangement:
+def arrange(
+    cores: int, memory: int, workers: int | None = None, threads: int | None = None, gpus: int = 0
+) -> Arrangement:
     """Make the most of `cores`; what is given comes first.
 
     A worker for each core draws the most photos in all, and one that draws alone has others' threads as well:
-    so there are as many workers as cores, fewer where `memory`, in bytes, does not suffice for them.
+    so there are as many workers as cores, fewer where `memory`, in bytes, does not suffice for them. A GPU draws
+    for a few workers at most, each of which holds a copy of the network there.
     Raises `SetupError` when a given number is less than 1.
     """
     for name, value in (("--workers", workers), ("--threads", threads)):
         if value is not None and value < 1:
             raise SetupError(f"{name} must be at least 1, got {value}")
     fitting = max(1, (memory - JAVA_BYTES) // WORKER_BYTES)
-    return Arrangement(workers or min(cores, fitting), threads or cores)
+    most = gpus * WORKERS_PER_GPU if gpus else cores
+    return Arrangement(workers or min(cores, fitting, most), threads or cores)
+
+
+def count_gpus() -> int:
+    """GPUs that NVIDIA's driver lists, as TorchServe counts them; 0 without a driver."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return len([line for line in listed.stdout.splitlines() if line.startswith("GPU ")])
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:

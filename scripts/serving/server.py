@@ -31,6 +31,8 @@ class Run:
     archive: Path
     java: Path
     folder: Path  # where it keeps its settings, logs and keys
+    precision: str = "auto"  # what the network computes in
+    gpus: int = 0
 
 
 def check_ports(ports: Ports) -> None:
@@ -96,7 +98,7 @@ def launch(
 def write_settings(run: Run, changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """Write config.properties of one run into its folder: the checkout's, with what is the run's own and `changes`."""
     properties = read_properties(ROOT / "config.properties")
-    properties |= settings_of_run(run.ports, run.arrangement.workers, run.tokens, run.archive.parent)
+    properties |= settings_of_run(run.ports, run.arrangement.workers, run.tokens, run.archive.parent, run.gpus)
     properties["metrics_config"] = str(ROOT / properties["metrics_config"])
     properties |= changes or {}
     write_properties(properties, run.folder / "config.properties")
@@ -125,6 +127,7 @@ def server_environment(run: Run, temporary: str) -> dict[str, str]:
         "LOG_LOCATION": logs,
         "METRICS_LOCATION": logs,
         "PATH": f"{PYTHON.parent}:{os.environ.get('PATH', os.defpath)}",
+        "PORTRAIT_PRECISION": run.precision,
     }
     return {**inherited, **own, **worker_environment(run.arrangement.threads)}
 

@@ -1,5 +1,6 @@
 """config.properties -> the settings that one server runs with."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 from scripts.serving.errors import SetupError
 
 HOST = "127.0.0.1"
+MODEL = "portrait"
+VERSION = "1.0"  # of the model, where the build names no other
+# A batch is no faster on a CPU, and a GPU idles without one.
+ON_CPU = {"batchSize": 1, "maxBatchDelay": 0}
+ON_GPU = {"batchSize": 8, "maxBatchDelay": 20}
 HIGHEST_OFFSET = 65535 - 9000
 
 
@@ -41,9 +47,11 @@ def read_properties(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def settings_of_run(ports: Ports, workers: int, tokens: bool, model_store: Path) -> dict[str, str]:
+def settings_of_run(ports: Ports, workers: int, tokens: bool, model_store: Path, gpus: int = 0) -> dict[str, str]:
     """What one run changes in config.properties."""
     return {
+        "number_of_gpu": str(gpus),
+        "models": json.dumps({MODEL: {VERSION: ON_GPU if gpus else ON_CPU}}),
         "inference_address": f"http://{HOST}:{ports.rest}",
         "management_address": f"http://{HOST}:{ports.management}",
         "metrics_address": f"http://{HOST}:{ports.metrics}",

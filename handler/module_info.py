@@ -1,0 +1,29 @@
+"""What an exported module is and says of itself: the contract between export and worker."""
+
+from dataclasses import dataclass
+
+FORMS = {"float": "portrait.pt", "int8-w7": "portrait-int8-w7.pt", "int8": "portrait-int8.pt"}
+"""Form of the network -> its file in the archive. `int8` has eight-bit weights; `int8-w7` has seven-bit
+weights, for CPUs that add two products in 16 bits."""
+
+WEIGHT_TOPS = {"int8-w7": 64, "int8": 127}
+"""Form -> largest magnitude of an integer weight: 2 x 255 x 64 fits in 16 bits, 2 x 255 x 127 does not."""
+
+INFO_FILE = "portrait.json"
+"""Where a module keeps its `ModuleInfo`, as JSON."""
+
+
+@dataclass(frozen=True)
+class ModuleInfo:
+    """What an exported module says of itself."""
+
+    weights: str  # name of the weights, as answers give it
+    sha256: str  # of the weights' file, 64 hex digits
+    network: str  # u2net or u2netp
+    form: str  # one of `FORMS`
+    torch: str  # the version that wrote it
+
+    @property
+    def label(self) -> str:
+        """Name and first 12 hex digits of the weights, as `Portrait-Weights` has them."""
+        return f"{self.weights} {self.sha256[:12]}"
