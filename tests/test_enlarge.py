@@ -98,3 +98,29 @@ def test_shading_keeps_its_tone() -> None:
     ramp = np.repeat(np.linspace(0, 1, 128, dtype=np.float32)[None], 128, axis=0)
     enlarged = enlarge(ramp, (512, 512))
     assert np.abs(enlarged - cv2.resize(ramp, (512, 512))).max() < 0.02
+
+
+@pytest.mark.parametrize("size", [(384, 384), (700, 500)])
+def test_the_map_stays_as_it_was(size: tuple[int, int]) -> None:
+    lines = sitter.lines(192)
+    enlarge(lines, size)
+    assert np.array_equal(lines, sitter.lines(192))
+
+
+@pytest.mark.parametrize("side", [160, 512, 1024])
+def test_the_same_picture_on_any_number_of_threads(side: int) -> None:
+    usual = cv2.getNumThreads()
+    pictures = []
+    for threads in (1, 2, 3, 8):
+        cv2.setNumThreads(threads)
+        pictures.append(enlarge(sitter.lines(192), (side, side)).tobytes())
+    cv2.setNumThreads(usual)
+    assert len(set(pictures)) == 1
+
+
+@pytest.mark.parametrize("strip", [7, 32, 1000])
+def test_strips_leave_no_seam(strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = sitter.lines(200)
+    usual = enlarge(lines, (400, 400))
+    monkeypatch.setattr("handler.enlarge._STRIP", strip)
+    assert np.array_equal(enlarge(lines, (400, 400)), usual)
