@@ -54,7 +54,10 @@ class FusedConv(nn.Module):
     @torch.jit.export
     def laid(self, x: Tensor) -> Tensor:
         """`x` in the layout that this layer works in; as it is where it has that already."""
-        return x.contiguous() if self.plain else x.contiguous(memory_format=torch.channels_last)
+        if self.plain:
+            return x.contiguous()
+        y: Tensor = x.contiguous(memory_format=torch.channels_last)
+        return y
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.laid(x)
@@ -90,7 +93,8 @@ def apart(x: Tensor, phases: int) -> Tensor:
     if phases == 1:
         return x
     x = F.pad(x, [0, -x.shape[3] % phases, 0, -x.shape[2] % phases])
-    maps = F.pixel_unshuffle(x, phases).unflatten(1, [x.shape[1], phases * phases])  # (B, C, n n, H / n, W / n)
+    height, width = x.shape[2] // phases, x.shape[3] // phases
+    maps = F.pixel_unshuffle(x, phases).view(x.shape[0], x.shape[1], phases * phases, height, width)
     return maps.transpose(1, 2).flatten(0, 1)
 
 
@@ -99,7 +103,8 @@ def together(maps: Tensor, phases: int, like: Tensor) -> Tensor:
     if phases == 1:
         return maps
     batch, _, height, width = like.shape
-    maps = maps.unflatten(0, [batch, phases * phases]).transpose(1, 2).flatten(1, 2)  # (B, C n n, h, w)
+    _, channels, h, w = maps.shape
+    maps = maps.view(batch, phases * phases, channels, h, w).transpose(1, 2).flatten(1, 2)  # (B, C n n, h, w)
     return F.pixel_shuffle(maps, phases)[:, :, :height, :width].contiguous()
 
 

@@ -69,7 +69,8 @@ def ranges_and_gate(network: U2Net, weights: Weights, folder: Path | None) -> tu
 
 def _shown(items: Sequence[Item], what: str) -> Iterable[Item]:
     """`items`, with a bar on a terminal."""
-    return tqdm(items, what, leave=False, disable=None)
+    bar: Iterable[Item] = tqdm(items, what, leave=False, disable=None)
+    return bar
 
 
 def split(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -17,7 +17,8 @@ from handler.postprocess import encode, render
 from handler.preprocess import prepare
 from handler.request import Request
 from handler.styles import Photo, Picture
-from model.export import export
+from model.export import export_float
+from model.loading import load_network
 from model.weights import resolve
 
 FACE = Options(frame="face", size=512)
@@ -37,9 +38,9 @@ PANEL_SIDE, CAPTION_HEIGHT, GAP = 320, 26, 8
 def drawer_of(source: str) -> LineDrawer:
     """The network of `hub`, `lite` or a checkpoint, exported as an archive has it."""
     with tempfile.TemporaryDirectory() as folder:
-        module = Path(folder) / "portrait.pt"
-        export(resolve(source), module)
-        return load(module, precision="fp32")
+        weights = resolve(source)
+        export_float(load_network(weights.path), weights, Path(folder))
+        return load(Path(folder), precision="fp32")
 
 
 def drawn(photo: Photo, options: Options, drawer: LineDrawer) -> tuple[Photo, Picture]:

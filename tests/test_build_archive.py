@@ -8,12 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
 
+from handler.module_info import FORMS
 from model.weights import resolve
 from scripts.build_archive import main
 from scripts.serving import archive as archives
-from scripts.serving.archive import HANDLER, ArchiveError, build, check, model_config
+from scripts.serving.archive import ArchiveError, build, check
 from scripts.serving.inputs import Record, inputs_digest, read_record, sha256_of
 from scripts.serving.paths import ROOT
 
@@ -27,8 +27,15 @@ def test_archive_holds_the_handler_as_a_package_beside_its_entry(archive: Path) 
     names = set(entries(archive))
     modules = {path.name for path in (ROOT / "handler").glob("*.py")}
     expected = {f"handler/{name}" for name in modules - {"portrait_handler.py"}}
-    own = {"portrait_handler.py", "portrait.pt", "model-config.yaml", "MAR-INF/MANIFEST.json"}
+    own = {"portrait_handler.py", "model-config.yaml", "MAR-INF/MANIFEST.json", *FORMS.values()}
     assert names == expected | own
+
+
+def test_three_forms_of_the_network_take_little_more_than_one(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        sizes = {entry.filename: entry.file_size for entry in file.infolist()}
+    others = sum(sizes[name] for form, name in FORMS.items() if form != "float")
+    assert sum(sizes.values()) <= 1.6 * (sum(sizes.values()) - others)
 
 
 def test_second_build_in_another_process_has_the_same_entries_and_a_record(
@@ -43,18 +50,8 @@ def test_second_build_in_another_process_has_the_same_entries_and_a_record(
     assert [name for name in first if first[name] != second[name]] == []
     del first_manifest["createdOn"], second_manifest["createdOn"]
     assert first_manifest == second_manifest
-    expected = Record(inputs_digest(str(small_weights), "auto"), sha256_of(output), str(small_weights))
+    expected = Record(inputs_digest(str(small_weights)), sha256_of(output), str(small_weights))
     assert read_record(output) == expected
-
-
-def test_precision_travels_in_the_settings_and_the_module_is_the_same(small_weights: Path, tmp_path: Path) -> None:
-    modules = set()
-    for precision in ("fp32", "bf16"):
-        build(resolve(str(small_weights)), precision, tmp_path / "portrait.mar")
-        built = entries(tmp_path / "portrait.mar")
-        assert yaml.safe_load(built["model-config.yaml"])["handler"]["precision"] == precision
-        modules.add(built["portrait.pt"])
-    assert len(modules) == 1
 
 
 def test_damaged_weights_leave_the_old_archive_and_say_so(
@@ -84,7 +81,7 @@ def test_handler_that_does_not_import_leaves_the_old_archive(
     output.parent.mkdir()
     output.write_bytes(b"the old archive")
     with pytest.raises(ArchiveError, match="no_such_module_anywhere"):
-        build(resolve(str(small_weights)), "auto", output)
+        build(resolve(str(small_weights)), output)
     assert output.read_bytes() == b"the old archive"
     assert list(output.parent.iterdir()) == [output]
 
@@ -95,28 +92,17 @@ def test_check_refuses_what_is_no_archive(tmp_path: Path) -> None:
         check(tmp_path / "portrait.mar")
 
 
-def test_batches_are_for_gpus() -> None:
-    cpu, gpu = model_config("auto", gpu=False), model_config("auto", gpu=True)
-    assert cpu == yaml.safe_load((HANDLER / "model-config.yaml").read_text())
-    assert (cpu["batchSize"], gpu["batchSize"]) == (1, 8)
-    assert (cpu["deviceType"], gpu["deviceType"]) == ("cpu", "gpu")
-
-
-def test_digest_of_inputs_follows_weights_and_precision(tmp_path: Path) -> None:
-    file = tmp_path / "a.pth"
+def test_digest_of_inputs_follows_weights_and_photos(tmp_path: Path) -> None:
+    file, photos = tmp_path / "a.pth", tmp_path / "photos"
+    photos.mkdir()
     file.write_bytes(b"one")
-    digests = [inputs_digest(w, p) for w in ("auto", "hub", "lite", str(file)) for p in ("auto", "fp32")]
+    digests = [inputs_digest(weights) for weights in ("auto", "hub", "lite", str(file))]
+    assert inputs_digest("lite", photos) == inputs_digest("lite")
     file.write_bytes(b"two")
-    digests.append(inputs_digest(str(file), "auto"))
+    (photos / "a.jpg").write_bytes(b"one")
+    digests += [inputs_digest(str(file)), inputs_digest("lite", photos)]
     assert len(set(digests)) == len(digests)
-    assert digests[-1] == inputs_digest(str(file), "auto")
-
-
-def test_digest_of_inputs_follows_the_photos_for_int8(tmp_path: Path) -> None:
-    digests = [inputs_digest("lite", "int8"), inputs_digest("lite", "int8", tmp_path)]
-    (tmp_path / "a.jpg").write_bytes(b"one")
-    digests.append(inputs_digest("lite", "int8", tmp_path))
-    assert digests[0] == digests[1] != digests[2]
+    assert digests[-2] == inputs_digest(str(file))
 
 
 def test_auto_takes_the_embedded_weights_when_the_hub_is_away(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import pytest
 import requests
 from PIL import Image
 
+from handler.module_info import FORMS
+from handler.precision import offered
 from handler.styles import STYLES
 from tests.hostile import BAD, EITHER, GOOD, HUGE, encoded, picture
 from tests.serving import Server, Stubs
@@ -77,6 +79,7 @@ def test_headers_tell_what_the_picture_is(ways: Ways) -> None:
     assert headers["Portrait-Style"] == "sketch"
     assert headers["Portrait-Size"] == "160x120"
     assert headers["Portrait-Faces"] == "0"
+    assert headers["Portrait-Precision"] == offered("cpu", FORMS)[-1]
     name, digits = headers["Portrait-Weights"].split()
     assert name and len(digits) == 12
 

@@ -1,6 +1,3 @@
-import hashlib
-import json
-import logging
 import subprocess
 import sys
 import zipfile
@@ -9,14 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from model import export as exporting
+from handler.inference import read_module
+from handler.module_info import FORMS, ModuleInfo
+from handler.precision import natively_bf16
 from model.drawing import Drawing
-from model.export import ExportError, ModuleInfo, export, read
+from model.export import ExportError, export, export_float, read
 from model.fidelity import compare
-from model.fused import FusedConv
+from model.fused import FusedConv, apart, convolutions, levels, together
 from model.loading import load_network
-from model.quantize import QuantizationError
 from model.weights import Weights
 from tests.seeded import seeded_weights
 
@@ -30,9 +29,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
 
 @pytest.fixture(scope="module")
 def module_file(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("exported") / "portrait.pt"
-    export(weights, path)
-    return path
+    folder = tmp_path_factory.mktemp("exported")
+    export_float(load_network(weights.path), weights, folder)
+    return folder / FORMS["float"]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +50,7 @@ def test_the_module_draws_what_the_network_draws(module_file: Path, eager: Drawi
         torch.testing.assert_close(read(module_file)(noise(*shape)), eager(noise(*shape)), atol=1e-4, rtol=0)
 
 
+@pytest.mark.skipif(not natively_bf16(), reason="this CPU does not compute in bf16")
 def test_bf16_draws_nearly_the_same(module_file: Path, eager: Drawing) -> None:
     photo = noise(1, 3, 128, 96)
     with torch.inference_mode():
@@ -100,23 +100,26 @@ def test_a_photo_is_divided_by_its_own_maximum(eager: Drawing) -> None:
 
 
 def test_the_module_tells_what_it_is(module_file: Path, weights: Weights) -> None:
-    extra = {exporting.INFO_FILE: ""}
-    torch.jit.load(module_file, _extra_files=extra)
-    assert ModuleInfo(**json.loads(extra[exporting.INFO_FILE])) == ModuleInfo(
-        "seeded", weights.sha256, "u2netp", "float", torch.__version__
-    )
+    _, info = read_module(module_file)
+    assert info == ModuleInfo("seeded", weights.sha256, "u2netp", "float", str(torch.__version__))
 
 
-def test_every_process_writes_the_same_bytes(weights: Weights, tmp_path: Path) -> None:
+def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from model.export import export; from model.weights import resolve\n"
-        "export(resolve(sys.argv[1]), Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from model.export import *; from model.quantize import *\n"
+        "from model.weights import resolve\n"
+        "folder, weights = Path(sys.argv[1]), resolve('lite')\n"
+        "network, ranges = load_network(weights.path), read_ranges(SHIPPED)\n"
+        "export_float(network, weights, folder)\n"
+        "for form in WEIGHT_TOPS: write_int8(network, ranges, info_of(network, weights, form), folder)"
     )
-    paths = [tmp_path / "first.pt", tmp_path / "second.pt"]
-    for path in paths:
-        subprocess.run([sys.executable, "-c", code, weights.path, path], cwd=ROOT, check=True)
-    first, second = (hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
-    assert first == second
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, check=True)
+    first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
+    assert first.keys() == second.keys() == set(FORMS.values())
+    assert [name for name in first if first[name] != second[name]] == []
 
 
 def test_no_record_names_a_path_of_the_machine_that_wrote_it(module_file: Path) -> None:
@@ -125,29 +128,49 @@ def test_no_record_names_a_path_of_the_machine_that_wrote_it(module_file: Path) 
             assert str(ROOT).encode() not in records.read(name), name
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_a_module_that_draws_something_else_never_takes_the_place_of_a_good_one(
-    weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+def test_a_module_that_draws_something_else_is_refused(
+    weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "portrait.pt"
-    path.write_bytes(b"what was there")
     whole = FusedConv.__init__
 
-    def shifted(self: FusedConv, weight: Tensor, bias: Tensor, dilation: int = 1, relu: bool = True) -> None:
-        whole(self, weight * 1.05, bias, dilation, relu)
+    def shifted(
+        self: FusedConv, weight: Tensor, bias: Tensor, dilation: int = 1, relu: bool = True, small: bool = False
+    ) -> None:
+        whole(self, weight * 1.05, bias, dilation, relu, small)
 
     monkeypatch.setattr(FusedConv, "__init__", shifted)
-    with pytest.raises(ExportError if precision == "fp32" else QuantizationError):
-        export(weights, path, precision)
-    assert path.read_bytes() == b"what was there"
-    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ExportError, match="the exported module differs from the network"):
+        export(weights, tmp_path)
 
 
-def test_auto_says_why_it_stays_with_floating_point(
-    weights: Weights, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exporting, "has_int8", lambda: True)
-    with caplog.at_level(logging.WARNING):
-        assert export(weights, tmp_path / "portrait.pt", "auto").precision == "float"
-    assert "no ranges are shipped for seeded" in caplog.text
-    assert "--calibration" in caplog.text
+@pytest.mark.parametrize("phases", [1, 2, 4, 8])
+@pytest.mark.parametrize("shape", [(1, 16, 32, 32), (2, 5, 13, 10)])
+def test_pixels_taken_apart_are_put_together_again(shape: tuple[int, ...], phases: int) -> None:
+    maps = torch.rand(shape)
+    assert torch.equal(together(apart(maps, phases), phases, maps), maps)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 4, 8])
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_small_map_is_convolved_the_same_in_both_layouts(plain: bool, dilation: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.rand(2, 16, 13, 22, generator=generator)
+    weight, bias = torch.randn(8, 16, 3, 3, generator=generator), torch.randn(8, generator=generator)
+    layer = FusedConv(weight, bias, dilation, small=True)
+    layer.prepare(torch.float32, plain)
+    expected = F.conv2d(maps, weight, bias, padding=dilation, dilation=dilation)
+    with torch.inference_mode():
+        torch.testing.assert_close(layer(maps), F.relu(expected), atol=1e-4, rtol=0)
+        earlier = torch.rand(expected.shape, generator=generator)
+        torch.testing.assert_close(layer.onto(earlier.clone(), maps), F.relu(expected + earlier), atol=1e-4, rtol=0)
+
+
+def test_levels_are_how_often_the_maps_were_halved(weights: Weights) -> None:
+    network = load_network(weights.path)
+    found = levels(network)
+    heights: dict[str, int] = {}
+    for name, layer in convolutions(network):
+        layer.register_forward_hook(lambda _, given, __, name=name: heights.update({name: given[0].shape[2]}))
+    with torch.inference_mode():
+        network(torch.rand(1, 3, 64, 64))
+    assert {name: 64 >> level for name, level in found.items()} == heights

@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from handler import inference
 from handler.cores import THREADS
-from handler.inference import LineDrawer, floating, load, settle
+from handler.inference import LineDrawer, load
+from handler.module_info import WEIGHT_TOPS
+from handler.precision import natively_bf16, offered
 from handler.styles import LineMap, Photo
-from model.export import export
+from model.export import export_float
+from model.loading import load_network
 from model.pictures import seeded_photo
 from model.weights import Weights
+from scripts.bench.inputs import seeded
 from tests.seeded import seeded_weights
 
 
@@ -21,15 +24,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
 
 
 @pytest.fixture(scope="module")
-def module_file(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("exported") / "portrait.pt"
-    export(weights, path)
-    return path
+def module_folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    export_float(load_network(weights.path), weights, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def drawer(module_file: Path) -> LineDrawer:
-    return load(module_file, precision="fp32")
+def drawer(module_folder: Path) -> LineDrawer:
+    return load(module_folder, precision="fp32")
 
 
 def photo(seed: int, height: int, width: int) -> Photo:
@@ -52,28 +55,42 @@ def test_no_inputs_give_no_maps(drawer: LineDrawer) -> None:
 
 def test_tells_whose_weights_it_draws_with(drawer: LineDrawer, weights: Weights) -> None:
     assert drawer.info.label == f"seeded {weights.sha256[:12]}"
-    assert (drawer.info.network, drawer.info.precision, drawer.precision) == ("u2netp", "float", "fp32")
+    assert (drawer.info.network, drawer.info.form, drawer.precision) == ("u2netp", "float", "fp32")
 
 
-def test_threads_are_those_asked_for(module_file: Path) -> None:
+def test_threads_are_those_asked_for(module_folder: Path) -> None:
     before = torch.get_num_threads()
     try:
-        load(module_file, precision="fp32", threads=1)
+        load(module_folder, precision="fp32", threads=1)
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("precision", [*floating("cpu"), "as served"])
+@pytest.mark.parametrize("size", ["u2netp", "u2net"])
+@pytest.mark.parametrize("precision", offered("cpu", ["float"]))
 def test_the_same_map_with_each_number_of_threads_that_a_worker_may_have(
-    precision: str, module_file: Path, archive: Path, tmp_path: Path
+    precision: str, size: str, tmp_path: Path
 ) -> None:
-    if precision == "as served":
-        with zipfile.ZipFile(archive) as entries:
-            drawer = load(Path(entries.extract("portrait.pt", tmp_path)))
-    else:
-        drawer = load(module_file, precision=precision)
-    inputs = [photo(seed, *size) for seed, size in enumerate([(512, 512), (512, 416), (352, 512), (512, 331)])]
+    weights = seeded(tmp_path / "seeded.safetensors", size)
+    export_float(load_network(weights.path), weights, tmp_path)
+    drawer = load(tmp_path, precision=precision)
+    sizes = [(512, 512), (352, 512), (512, 331)] if size == "u2netp" else [(352, 512)]
+    same_with_any_threads(drawer, [photo(seed, *size) for seed, size in enumerate(sizes)])
+
+
+@pytest.mark.parametrize("precision", offered("cpu", WEIGHT_TOPS))
+def test_an_archive_draws_the_same_in_int8_with_each_number_of_threads(
+    precision: str, archive: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(archive) as entries:
+        entries.extractall(tmp_path)
+    drawer = load(tmp_path, precision=precision)
+    assert drawer.precision == drawer.info.form == precision
+    same_with_any_threads(drawer, [photo(seed, *size) for seed, size in enumerate([(512, 416), (512, 331)])])
+
+
+def same_with_any_threads(drawer: LineDrawer, inputs: list[Photo]) -> None:
     before = torch.get_num_threads()
     try:
         maps = [_maps(drawer, inputs, threads) for threads in THREADS]
@@ -89,49 +106,19 @@ def _maps(drawer: LineDrawer, inputs: list[Photo], threads: int) -> list[LineMap
     return drawer.draw_lines(inputs)
 
 
-@pytest.mark.parametrize(
-    ("flags", "floats", "integers"),
-    [
-        ({}, "fp32", None),
-        ({"avx512_bf16": True}, "bf16", None),
-        ({"amx_bf16": True, "avx512_vnni": True}, "bf16", "int8"),
-        ({"avx_vnni": True}, "fp32", "int8"),
-    ],
-)
-def test_auto_takes_the_fastest_that_the_cpu_computes_in(
-    monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], floats: str, integers: str | None
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
-    assert settle("auto", "float", "cpu") == floats
-    if integers:
-        assert settle("auto", "int8", "cpu") == integers
-    else:
-        with pytest.raises(ValueError, match="only CPUs with VNNI"):
-            settle("auto", "int8", "cpu")
-
-
-def test_a_gpu_computes_in_half_precision_and_never_in_int8() -> None:
-    assert settle("auto", "float", "cuda") == "fp16"
-    with pytest.raises(ValueError, match="this archive is int8"):
-        settle("auto", "int8", "cuda")
-
-
-@pytest.mark.parametrize("asked", ["bf16", "fp16", "int8", "fp64"])
-def test_what_cannot_be_had_is_refused_and_never_emulated(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    with pytest.raises(ValueError, match=f"precision: must be auto or one of fp32 here, got {asked}"):
-        settle(asked, "float", "cpu")
-
-
 def test_a_gpu_takes_equal_sizes_together(drawer: LineDrawer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawer, "device", torch.device("cuda"))
     inputs = [photo(0, 64, 96), photo(1, 32, 32), photo(2, 64, 96)]
     assert drawer._groups(inputs) == [[0, 2], [1]]
 
 
-@pytest.mark.skipif("bf16" not in floating("cpu"), reason="this CPU does not compute in bf16")
-def test_bf16_gives_the_same_drawing_within_its_bound(module_file: Path, drawer: LineDrawer) -> None:
+@pytest.mark.skipif(not natively_bf16(), reason="this CPU does not compute in bf16")
+def test_bf16_gives_the_same_drawing_within_its_bound(module_folder: Path, drawer: LineDrawer) -> None:
     exact = drawer.draw_lines([photo(4, 96, 96)])[0]
-    drawn = load(module_file, precision="bf16").draw_lines([photo(4, 96, 96)])[0]
-    assert inference.floating("cpu")[-1] == "bf16"
+    drawn = load(module_folder, precision="bf16").draw_lines([photo(4, 96, 96)])[0]
     assert -10 * np.log10(np.square(exact - drawn).mean()) > 40
+
+
+def test_what_the_archive_lacks_is_refused(module_folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"precision: must be auto or one of fp32.* here, got int8"):
+        load(module_folder, precision="int8")

@@ -16,7 +16,8 @@ from ts.utils.util import PredictionException
 from handler.cores import Cores
 from handler.portrait_handler import PortraitHandler
 from handler.styles import STYLES
-from model.export import export
+from model.export import export_float
+from model.loading import load_network
 from model.weights import resolve
 from tests.hostile import encoded, picture
 from tests.networks import write_weights
@@ -30,16 +31,16 @@ Row = tuple[dict[str, Any], dict[str, Any]]
 @pytest.fixture(scope="module")
 def handler(tmp_path_factory: pytest.TempPathFactory) -> PortraitHandler:
     folder = tmp_path_factory.mktemp("model")
-    export(resolve(str(write_weights(folder / "small.safetensors"))), folder / "portrait.pt")
+    weights = resolve(str(write_weights(folder / "small.safetensors")))
+    export_float(load_network(weights.path), weights, folder)
     made = PortraitHandler()
     made.initialize(context([], folder))
     return made
 
 
 def context(rows: list[Row], folder: Path = Path(), **settings: object) -> Context:
-    manifest = {"model": {"serializedFile": "portrait.pt"}}
     config = {"handler": settings}
-    made = Context("portrait", str(folder), manifest, len(rows), None, "0.12.0", True, None, config)
+    made = Context("portrait", str(folder), {}, len(rows), None, "0.12.0", True, None, config)
     made.request_processor = [RequestProcessor(headers) for _, headers in rows]
     return made
 
@@ -69,6 +70,7 @@ def test_a_photo_becomes_a_picture_of_its_size(handler: PortraitHandler, style: 
         "Portrait-Style": style,
         "Portrait-Size": "96x72",
         "Portrait-Weights": f"small {sha256[:12]}",
+        "Portrait-Precision": handler.drawer.precision,
     }
 
 

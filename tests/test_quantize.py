@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -7,16 +8,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from handler.module_info import FORMS, WEIGHT_TOPS
+from handler.precision import offered
 from model import quantize
-from model.drawing import Drawing
-from model.export import export, has_int8, read
+from model.drawing import ByteDrawing, Drawing
+from model.export import export, int8_drawing, read
 from model.fidelity import Fidelity, compare
-from model.int8 import ByteJoin, ByteSteps, channel_units
+from model.int8 import ByteConv, ByteJoin, ByteSteps, channel_units, int8_network
 from model.loading import load_network
 from model.pictures import photo_files, read_photo, seeded_photo
 from model.quantize import (
-    GATE,
+    BAR,
+    PHOTOS,
     QuantizationError,
+    has_ranges,
     pass_gate,
     ranges_and_gate,
     read_ranges,
@@ -26,9 +31,8 @@ from model.quantize import (
 )
 from model.u2net import U2Net, pool, upsample_like
 from model.weights import Weights, resolve
+from scripts.train_lite import HELD_OUT, JUDGES
 from tests.seeded import seeded_weights
-
-needs_vnni = pytest.mark.skipif(not has_int8(), reason="this CPU has no int8 instructions")
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +61,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@needs_vnni
-def test_int8_passes_the_gate_on_unseen_photos_and_draws_the_same_after_loading(
+def test_every_integer_form_passes_the_gate_on_unseen_photos(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.pictures._SIDE", 96)
-    info = export(weights, tmp_path / "portrait.pt", "int8", photos)
-    assert info.precision == "int8"
-    module, exact = read(tmp_path / "portrait.pt"), Drawing(load_network(weights.path)).eval()
+    assert [info.form for info in export(weights, tmp_path, photos)] == list(FORMS)
+    assert {path.name for path in tmp_path.iterdir()} == set(FORMS.values())
+    here = offered("cpu", WEIGHT_TOPS)
+    if not here:
+        pytest.skip("this CPU is exact in no integer form: the gate emulated both")
+    module, exact = read(tmp_path / FORMS[here[-1]]), Drawing(load_network(weights.path)).eval()
     batch = torch.cat((seeded_photo(20, 67, 101), seeded_photo(21, 67, 101)))
     with torch.inference_mode():
         drawn, wanted = module(batch), exact(batch)
@@ -75,18 +81,59 @@ def test_int8_passes_the_gate_on_unseen_photos_and_draws_the_same_after_loading(
         assert found.ssim > 0.9
 
 
-@needs_vnni
-def test_a_failed_gate_tells_by_how_much_and_auto_falls_back(
+def test_emulation_draws_what_the_instructions_draw(network: U2Net, ranges: quantize.Ranges) -> None:
+    exact = offered("cpu", WEIGHT_TOPS)
+    if not exact:
+        pytest.skip("this CPU is exact in no integer form")
+    photo = seeded_photo(22, 96, 64)
+    for form in exact:
+        emulated = ByteDrawing(int8_network(network, ranges, WEIGHT_TOPS[form], emulated=True)).eval()
+        emulated.prepare(torch.float32, False)
+        with torch.inference_mode():
+            assert torch.equal(emulated(photo), int8_drawing(network, ranges, form)(photo))
+
+
+def test_weights_stay_within_their_bits(network: U2Net, ranges: quantize.Ranges) -> None:
+    for top in WEIGHT_TOPS.values():
+        convolutions = [m for m in int8_network(network, ranges, top).modules() if isinstance(m, ByteConv)]
+        assert len(convolutions) > 100
+        assert max(int(layer.weight.abs().max()) for layer in convolutions) == top
+
+
+def test_a_form_that_fails_the_gate_is_left_out_and_the_log_says_by_how_much(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("model.pictures._SIDE", 96)
     monkeypatch.setattr(quantize, "record_ranges", lambda *_: dull_ranges(load_network(weights.path)))
-    with pytest.raises(QuantizationError, match=r"the worst drawing has PSNR .* must have PSNR 34.0 dB.* short"):
-        export(weights, tmp_path / "portrait.pt", "int8", photos)
-    assert not (tmp_path / "portrait.pt").exists()
     with caplog.at_level(logging.WARNING):
-        assert export(weights, tmp_path / "portrait.pt", "auto", photos).precision == "float"
-    assert "the worst drawing has" in caplog.text
+        assert [info.form for info in export(weights, tmp_path, photos)] == ["float"]
+    assert [path.name for path in tmp_path.iterdir()] == [FORMS["float"]]
+    for form in WEIGHT_TOPS:
+        assert re.search(rf"{form}: the worst drawing has PSNR .* must have PSNR 34.0 dB.* short", caplog.text)
+
+
+def test_weights_without_ranges_of_their_own_become_int8_by_the_photos_of_the_project(
+    weights: Weights, network: U2Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.pictures._SIDE", 64)
+    monkeypatch.setattr(quantize, "_GATE_SIDE", 64)
+    found, gate = ranges_and_gate(network, weights, None)
+    seen, unseen = split(PHOTOS)
+    assert (len(seen), len(unseen), len(gate.photos)) == (8, 4, 4)
+    expected = record_ranges(network, [read_photo(path) for path in seen])
+    assert all(torch.equal(found[name], top) for name, top in expected.items())
+
+
+def test_the_photos_of_the_project_are_small_and_credited() -> None:
+    files = photo_files(PHOTOS)
+    credits = (PHOTOS / "CREDITS.md").read_text()
+    assert len(files) == 12
+    assert sum(path.stat().st_size for path in files) < 700_000
+    for path in files:
+        assert f"`{path.name}` | <https://" in credits
+        assert path.stem not in {*JUDGES, *HELD_OUT}
+        with Image.open(path) as photo:
+            assert 384 <= max(photo.size) <= 512
 
 
 def dull_ranges(network: U2Net) -> quantize.Ranges:
@@ -96,11 +143,11 @@ def dull_ranges(network: U2Net) -> quantize.Ranges:
 
 
 def test_the_gate_names_what_is_missing() -> None:
-    pass_gate(GATE)
+    pass_gate("int8", BAR)
     with pytest.raises(QuantizationError, match=r"1\.5 dB and 0\.0000 short"):
-        pass_gate(Fidelity(GATE.psnr - 1.5, 0.99))
+        pass_gate("int8", Fidelity(BAR.psnr - 1.5, 0.99))
     with pytest.raises(QuantizationError, match=r"0\.0 dB and 0\.0200 short"):
-        pass_gate(Fidelity(50, GATE.ssim - 0.02))
+        pass_gate("int8", Fidelity(50, BAR.ssim - 0.02))
 
 
 def test_ranges_are_the_largest_value_of_each_channel_over_all_photos(network: U2Net) -> None:
@@ -128,22 +175,21 @@ def test_ranges_are_read_as_written_and_only_for_their_weights(
     weights: Weights, ranges: quantize.Ranges, tmp_path: Path
 ) -> None:
     write_ranges(tmp_path / "ranges.json", weights, ranges)
-    found = read_ranges(tmp_path / "ranges.json", weights)
+    found = read_ranges(tmp_path / "ranges.json")
     assert list(found) == list(ranges)
     for name, top in found.items():
         torch.testing.assert_close(top, ranges[name], rtol=1e-3, atol=1e-6)
-    with pytest.raises(QuantizationError, match="no ranges are shipped for other"):
-        read_ranges(tmp_path / "ranges.json", Weights(Path(), "other", "0" * 64))
+    assert has_ranges(tmp_path / "ranges.json", weights)
+    assert not has_ranges(tmp_path / "ranges.json", Weights(Path(), "other", "0" * 64))
+    assert not has_ranges(tmp_path / "none.json", weights)
     json.loads((tmp_path / "ranges.json").read_text())
 
 
 def test_the_gate_sees_drawings() -> None:
     weights = resolve("lite")
     network = load_network(weights.path)
-    _, photos = ranges_and_gate(network, weights, None)
-    with torch.inference_mode():
-        ink = [float(1 - Drawing(network).eval()(photo).mean()) for photo in photos]
-    assert min(ink) > 0.03
+    _, gate = ranges_and_gate(network, weights, None)
+    assert min(float(1 - exact.mean()) for exact in gate.exact) > 0.03
 
 
 def test_a_third_of_the_photos_is_kept_for_the_gate(photos: Path) -> None:
@@ -171,8 +217,8 @@ def test_steps_on_bytes_are_those_on_floats(shape: tuple[int, ...]) -> None:
     skip = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     half = (batch, channels, (height + 1) // 2, (width + 1) // 2)
     deep = torch.randint(0, 256, half, dtype=torch.uint8, generator=generator)
-    layer = ByteJoin(torch.ones(16, 2 * channels, 3, 3), torch.zeros(16), 1)
-    layer.prepare(torch.float32)
+    layer = ByteJoin(torch.ones(16, 2 * channels, 3, 3), torch.zeros(16), 1, ByteConv)
+    layer.prepare(torch.float32, False)
     joined = layer.join(deep, skip)
     assert torch.equal(joined[:, channels:], skip)
     assert float((joined[:, :channels].float() - upsample_like(deep.float(), skip)).abs().max()) <= 0.5

@@ -1,6 +1,7 @@
 """scripts/serve.sh: how it divides a machine, sets TorchServe up, starts and stops it."""
 
 import io
+import json
 import os
 import re
 import shutil
@@ -20,12 +21,15 @@ import pytest
 import requests
 from PIL import Image
 
+from handler.module_info import FORMS
+from handler.precision import offered
+from model.quantize import PHOTOS
 from scripts.serving import environment, java
 from scripts.serving.errors import SetupError
-from scripts.serving.machine import Arrangement, arrange, usable_cores, usable_memory
+from scripts.serving.machine import PRECISIONS, Arrangement, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run, check_ports
-from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
+from scripts.serving.settings import HOST, ON_CPU, Ports, read_properties, settings_of_run, write_properties
 from scripts.serving.state import group_members, read_state
 from tests.serving import Server, Stubs, free_ports, serving
 from tests.ways import WAYS, Ways
@@ -291,17 +295,58 @@ def test_damaged_archive_is_named(serve: list[str], checkout: Path) -> None:
 
 def test_photos_for_int8_are_looked_for_where_one_stands(serve: list[str], tmp_path: Path) -> None:
     (tmp_path / "portraits").mkdir()
-    arguments = [*serve, "--precision", "int8", "--calibration", "portraits"]
+    arguments = [*serve, "--calibration", "portraits"]
     started = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
     assert started.returncode == 1
     assert f"calibration: {tmp_path}/portraits holds 0 photos, at least 6 are needed" in started.stderr
+
+
+def test_a_precision_that_this_machine_lacks_is_one_line_before_the_start(serve: list[str]) -> None:
+    missing = min(set(PRECISIONS) - {"auto", "int8", *offered("cpu", FORMS)})
+    started = run([*serve, "--precision", missing])
+    assert started.returncode == 1
+    assert started.stderr.strip().startswith("precision: must be auto or one of fp32")
+    assert started.stderr.strip().endswith(f"here, got {missing}")
+    assert "Starting" not in started.stdout
+
+
+def test_the_same_archive_is_served_in_the_precision_that_is_asked_for(archive: Path, tmp_path: Path) -> None:
+    run = Run(free_ports(), arrange(1, 0), False, archive, java.ensure_java(), tmp_path / "run", precision="fp32")
+    with serving(run) as server:
+        answer = requests.post(server.predictions, data=(ROOT / "docs" / "astronaut.jpg").read_bytes(), timeout=60)
+        told = requests.get(f"{server.management}/models/portrait", timeout=10).json()[0]
+    assert (answer.status_code, answer.headers["Portrait-Precision"]) == (200, "fp32")
+    assert (told["batchSize"], told["maxBatchDelay"]) == (1, ON_CPU["maxBatchDelay"])
+    assert {worker["gpu"] for worker in told["workers"]} == {False}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers", "batch"),
+    [(0, 16, {"batchSize": 1, "maxBatchDelay": 0}), (2, 8, {"batchSize": 8, "maxBatchDelay": 20})],
+)
+def test_workers_and_batches_follow_from_the_gpus(
+    gpus: int, workers: int, batch: dict[str, int], tmp_path: Path
+) -> None:
+    assert arrange(16, 10**11, gpus=gpus) == Arrangement(workers, 16)
+    settings = settings_of_run(Ports(), 1, tokens=False, model_store=tmp_path, gpus=gpus)
+    assert settings["number_of_gpu"] == str(gpus)
+    assert json.loads(settings["models"]) == {"portrait": {"1.0": batch}}
+
+
+def test_gpus_are_those_that_the_driver_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert count_gpus() == 0
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA A10 (UUID: GPU-1)'\necho 'GPU 1: NVIDIA A10 (UUID: GPU-2)'\n")
+    driver.chmod(0o755)
+    assert count_gpus() == 2
 
 
 def test_end_of_the_command_while_it_builds_leaves_nothing_half_made(serve: list[str], checkout: Path) -> None:
     store = checkout / "build" / "model-store"
     before = {path.name: path.read_bytes() for path in store.iterdir()}
     process = subprocess.Popen(
-        [*serve, "--precision", "fp32"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*serve, "--calibration", PHOTOS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout
     assert any(line.startswith("Building") for line in process.stdout)
