@@ -118,8 +118,8 @@ class FusedJoin(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor, dilation: int, small: bool) -> None:
         super().__init__()
         deep, skip = weight.chunk(2, 1)
-        self.deep = FusedConv(deep, bias, dilation, relu=False, small=small)
-        self.skip = FusedConv(skip, torch.zeros_like(bias), dilation, small=small)
+        self.deep = FusedConv(deep, torch.zeros_like(bias), dilation, small=small)
+        self.skip = FusedConv(skip, bias, dilation, relu=False, small=small)
 
     @torch.jit.export
     def prepare(self, dtype: torch.dtype, plain: bool) -> None:
@@ -127,8 +127,10 @@ class FusedJoin(nn.Module):
         self.skip.prepare(dtype, plain)
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        # the skip connection first: it can be freed before the other is enlarged, and both are large
+        y = self.skip(skip)
         # enlarging keeps the layout, so the layout is settled while the map is small
-        return self.skip.onto(self.deep(upsample_like(self.deep.laid(deep), skip)), skip)
+        return self.deep.onto(y, upsample_like(self.deep.laid(deep), y))
 
 
 class SideOutput(nn.Module):
@@ -223,9 +225,10 @@ class FusedU2Net(nn.Module):
             nn.ModuleList(FusedRsu(f"{part}.{i}", block, layers, steps) for i, block in enumerate(blocks))
             for part, blocks in (("encoder", rsus(network.encoder)), ("decoder", rsus(network.decoder)))
         )
-        # in the order in which the features come, deepest first: [::-1] on a ModuleList inside
-        # a scripted method silently gives another order
-        self.sides = nn.ModuleList(layers[f"sides.{i}"] for i in reversed(range(len(network.sides))))
+        # in the order in which they run, deepest first: [::-1] on a ModuleList inside a scripted
+        # method silently gives another order
+        self.deepest_side, *sides = (layers[f"sides.{i}"] for i in reversed(range(len(network.sides))))
+        self.sides = nn.ModuleList(sides)
         self.steps = steps
 
     @torch.jit.export
@@ -239,21 +242,21 @@ class FusedU2Net(nn.Module):
             stage.prepare(dtype, plain)  # type: ignore[operator]
         for stage in self.decoder:
             stage.prepare(dtype, plain)  # type: ignore[operator]
+        self.deepest_side.prepare(dtype, plain)  # type: ignore[operator]
         for side in self.sides:
             side.prepare(dtype, plain)  # type: ignore[operator]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, photo: Tensor) -> Tensor:
+        x = photo
         skips: list[Tensor] = []
         for i, stage in enumerate(self.encoder):
             x = stage(stage.entry(x if i == 0 else self.steps.pool(x)))  # type: ignore[operator]
             skips.append(x)
-        features = [skips.pop()]
-        for stage in self.decoder:
+        # side outputs are taken as soon as they can be, so that no map is kept for them
+        logits = upsample_like(self.deepest_side(skips.pop()), photo)
+        for stage, side in zip(self.decoder, self.sides, strict=True):
             x = stage(stage.entry(x, skips.pop()))  # type: ignore[operator]
-            features.append(x)
-        logits = torch.zeros([], device=x.device)
-        for i, side in enumerate(self.sides):
-            logits = logits + upsample_like(side(features[i]), x)
+            logits = logits + upsample_like(side(x), photo)
         return torch.sigmoid(logits)
 
 
