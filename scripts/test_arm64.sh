@@ -12,7 +12,7 @@ usage() {
 usage: sudo bash scripts/test_arm64.sh [ARCHIVE]
 
 Draws a photo of 128 x 128 on an emulated arm64 CPU in every precision that ARCHIVE offers there, and compares
-with what this machine draws. Status 0 when fp32 comes to more than 80 dB, bf16 to 40 dB and integers to 34 dB.
+with what this machine draws. Status 0 when fp32 comes to at least 80 dB, bf16 to 40 dB and integers to 34 dB.
 ARCHIVE: a portrait.mar; by default one of the embedded weights is built.
 
 Needs root, an x86-64 Debian, debootstrap, qemu-user-static, and 9 GB of disk. The first run takes some ten
