@@ -1,5 +1,6 @@
 """One real TorchServe for the whole test session, started as `scripts/serve.sh` starts it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from handler.module_info import FORMS
+from handler.precision import PRECISIONS, offered
 from model.weights import EMBEDDED
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, usable_cores, usable_memory
@@ -16,8 +20,21 @@ from scripts.serving.server import Run
 from tests.networks import write_weights
 from tests.serving import Server, Stubs, free_ports, make_stubs, serving
 
+INSTRUCTION_SETS = ("avx2", "avx512_f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "dot", "i8mm")
+
 # A shell that starts the tests in the background lets them, and so what they start, ignore SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> list[str]:
+    """What this CPU computes in, and so which tests are skipped."""
+    has, here = torch.cpu.get_capabilities(), offered("cpu", FORMS)
+    sets = [name for name in INSTRUCTION_SETS if has.get(name)]
+    missing = [name for name in PRECISIONS if name not in here]
+    return [
+        f"CPU: {has['architecture']}, {', '.join(sets)}; oneDNN is held down to {os.environ.get('ONEDNN_MAX_CPU_ISA')}",
+        f"draws in {', '.join(here)}; skipped: what needs {', '.join(missing) or 'nothing else'}",
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,8 @@ def _install_torch() -> None:
     if index:
         pip("--no-deps", "--index-url", index, f"torch=={version}")
     elif not _succeeds([*_pip_command(), "--no-deps", f"torch=={version}+cpu"]):
-        say("The package index has no CPU build; taking the default one. TORCH_INDEX_URL names another index.")
+        say("The package index has no CPU build for this machine; taking the default one, which may bring CUDA along")
+        say("(4.6 GB on arm64). TORCH_INDEX_URL names another index.")
         pip("--no-deps", f"torch=={version}")
 
 

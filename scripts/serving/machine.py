@@ -21,7 +21,7 @@ SPIN_COUNT = 5000
 
 # The most that a process needs, over the largest photo: docs/operations.md, Memory.
 JAVA_BYTES = 1_700_000_000
-WORKER_BYTES = 1_200_000_000
+WORKER_BYTES = 1_400_000_000
 
 WORKERS_PER_GPU = 4  # decoding, enlarging and encoding stay on the CPU; not tried on a GPU yet
 
