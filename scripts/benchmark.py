@@ -1,6 +1,7 @@
 """Every way to run the network side by side: `python -m scripts.benchmark`.
 
 python -m scripts.benchmark --weights seeded-u2net --peers   the full size against other engines
+python -m scripts.benchmark --peers --isa avx2               as on a CPU that has AVX2 and no more
 python -m scripts.benchmark --serve                          through REST and gRPC as well
 python -m scripts.benchmark --quick                          an impression within a minute
 """
@@ -8,6 +9,7 @@ python -m scripts.benchmark --quick                          an impression withi
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,40 +18,48 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import WeightsError
+from model.quantize import PHOTOS, QuantizationError
+from model.weights import Weights
+from scripts.bench import isa
 from scripts.bench.around import measure_around
 from scripts.bench.arrangements import measure_arrangements
-from scripts.bench.inputs import SEEDED, Inputs, prepare
-from scripts.bench.race import race
-from scripts.bench.report import around_table, arrangements_table, machine, rows, served_table, table
-from scripts.bench.served import ServedError, measure_served
-from scripts.bench.spec import ENGINES
+from scripts.bench.inputs import SEEDED, Inputs, Photos, prepare
+from scripts.bench.machine import this_machine
+from scripts.bench.operators import measure_operators
+from scripts.bench.packages import PEERS, PEERS_PYTHON, check
+from scripts.bench.race import convert, race
+from scripts.bench.report import (
+    around_table,
+    arrangements_table,
+    left_out,
+    machine_list,
+    operators_table,
+    rows,
+    served_table,
+    table,
+)
+from scripts.bench.service import ServedError
+from scripts.bench.spec import candidates, forms, own, split
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import usable_cores
-from scripts.serving.paths import BUILD, PYTHON
-
-PEERS_PYTHON = BUILD / "peers" / "bin" / "python"
-_NO_PEERS = f"""--peers: the other engines are not installed. To install them, apart from .venv:
-  {PYTHON} -m venv {PEERS_PYTHON.parents[1]}
-  {PEERS_PYTHON} -m pip install -r requirements/peers.txt"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; status 1 and one line when something is missing."""
-    options = _parser().parse_args(argv)
-    if options.peers and not PEERS_PYTHON.exists():
-        print(_NO_PEERS, file=sys.stderr)
-        return 1
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options = _parser().parse_args(arguments)
     try:
+        check(options.peers, options.serve)
+        limits = isa.variables(options.isa)
+        if limits != {name: os.environ.get(name) for name in limits}:
+            return _held_down(arguments, limits)
         with tempfile.TemporaryDirectory(prefix="portrait-benchmark-") as folder:
             report = _measure(options, Path(folder))
-    except (WeightsError, SetupError, ServedError, ValueError, RuntimeError) as error:
+    except (WeightsError, QuantizationError, SetupError, ServedError, ValueError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     if options.json:
-        written = options.json.with_name(options.json.name + ".new")
-        written.write_text(json.dumps(report, indent=2) + "\n")
-        os.replace(written, options.json)
-        print(options.json)
+        _write(options.json, {"command": " ".join(arguments), **report})
     return 0
 
 
@@ -57,46 +67,80 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Time every way to run the network, side by side.")
     add = parser.add_argument
     add("--weights", default="lite", help=f"hub, lite, a file, or {', '.join(SEEDED)} (timing only); default: lite")
-    add("--photos", type=Path, metavar="DIR", help="photos to compare drawings of; default: a sample and seeded ones")
+    add("--photos", type=Path, metavar="DIR", default=PHOTOS, help="to calibrate and to compare on; default: ours")
     add("--side", type=int, default=512, help="of the square photo, in pixels; default: %(default)s")
     add("--rounds", type=int, default=11, help="times each engine is timed; default: %(default)s")
     add("--peers", action="store_true", help="ONNX Runtime and OpenVINO too (requirements/peers.txt)")
+    add("--isa", choices=(*isa.LIMITS, isa.NATIVE), default=isa.NATIVE, help="hold all engines down to it")
     add("--serve", action="store_true", help="a server of its own too, through REST and gRPC")
     add("--requests", type=int, default=200, help="for --serve: requests on each way; default: %(default)s")
     add("--port-offset", type=int, default=300, help="for --serve: added to all ports; default: %(default)s")
-    add("--quick", action="store_true", help="fewer engines and rounds: ends within a minute")
+    add("--quick", action="store_true", help="fewer photos, rounds and figures: ends within a minute")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser
 
 
+def _held_down(arguments: Sequence[str], limits: dict[str, str]) -> int:
+    """The same in a process that was started with `limits`: libraries read them once."""
+    command = [sys.executable, "-m", "scripts.benchmark", *arguments]
+    return subprocess.run(command, env={**os.environ, **limits}).returncode
+
+
 def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    rounds, compared = (3, 1) if options.quick else (options.rounds, 6)
-    inputs, weights = prepare(folder, options.weights, options.photos, compared, options.side)
-    report: dict[str, Any] = {"machine": machine(), "weights": weights.name, "command": " ".join(sys.argv[1:])}
-    print(f"{report['machine']}\n{weights.name}, one {options.side} x {options.side} photo, {rounds} rounds\n")
-    report["engines"] = _engines(options, inputs, rounds)
+    machine = this_machine(PEERS)
+    print(f"This machine:\n\n{machine_list(machine)}\n")
+    names, missing = split(candidates(options.peers))
+    photos = Photos(options.photos, options.side, *((2, 1) if options.quick else ()))
+    inputs, weights = prepare(folder, options.weights, photos, forms(names))
+    report: dict[str, Any] = {"machine": asdict(machine), "weights": weights.name, "left_out": missing}
+    report["engines"] = _engines(options, names, inputs, weights)
+    if missing:
+        print("\n" + left_out(missing))
     if not options.quick:
-        report["arrangements"] = measure_arrangements(inputs)
-        print("\nThe network alone:\n\n" + arrangements_table(report["arrangements"]))
-        report["around"] = measure_around(inputs, rounds)
-        print("\nAround the network, on one core:\n\n" + around_table(report["around"]))
+        report |= _details(options, own(names), inputs)
     if options.serve:
-        service = measure_served(weights, options.port_offset, options.requests)
-        report["served"] = asdict(service)
-        print("\n" + served_table(service))
+        report["served"] = _served(options, weights)
     return report
 
 
-def _engines(options: argparse.Namespace, inputs: Inputs, rounds: int) -> list[dict[str, Any]]:
-    names = [name for name, engine in ENGINES.items() if options.peers or not engine.peer]
-    pythons = {False: sys.executable, True: str(PEERS_PYTHON)}
-    cores = usable_cores()
+def _engines(options: argparse.Namespace, names: list[str], inputs: Inputs, weights: Weights) -> list[dict[str, Any]]:
+    rounds = 3 if options.quick else options.rounds
+    cores, pythons = usable_cores(), {False: sys.executable, True: str(PEERS_PYTHON)}
+    if options.peers:
+        convert(names, inputs, pythons[True])
     results = race(names, inputs, cores, rounds, pythons)
     if cores > 1 and not options.quick:
         results += race(names, inputs, 1, rounds, pythons)
     found = rows(results)
-    print(table(found))
+    print(f"{weights.name}, one {options.side} x {options.side} photo, {rounds} rounds:\n\n{table(found)}")
     return found
+
+
+def _details(options: argparse.Namespace, own_names: list[str], inputs: Inputs) -> dict[str, Any]:
+    """Throughput of the fastest of this project's engines, and where the time of each goes."""
+    fastest, cores = own_names[-1], usable_cores()
+    found = {"arrangements": measure_arrangements(fastest, inputs)}
+    print(f"\nThe network alone, {fastest}:\n\n" + arrangements_table(found["arrangements"]))
+    found["operators"] = measure_operators(own_names, inputs, cores)
+    print(f"\nWhere the time goes, {cores} threads:\n\n" + operators_table(found["operators"]))
+    found["around"] = measure_around(inputs, options.rounds)
+    print("\nAround the network, on one core:\n\n" + around_table(found["around"]))
+    return found
+
+
+def _served(options: argparse.Namespace, weights: Weights) -> dict[str, Any]:
+    from scripts.bench.served import measure_served  # it needs packages that are not the server's
+
+    service = measure_served(weights, options.port_offset, options.requests)
+    print("\n" + served_table(service))
+    return asdict(service)
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    written = path.with_name(path.name + ".new")
+    written.write_text(json.dumps(report, indent=2) + "\n")
+    os.replace(written, path)
+    print(path)
 
 
 if __name__ == "__main__":

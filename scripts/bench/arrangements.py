@@ -15,7 +15,7 @@ def arrangements() -> list[Arrangement]:
     return [Arrangement(n, cores // n) for n in range(1, cores + 1) if cores % n == 0]
 
 
-def measure_arrangements(inputs: Inputs) -> list[dict[str, Any]]:
-    """A row for each arrangement, at int8."""
-    rates = {a: photos_per_second("TorchScript int8", inputs, a.workers, a.threads, _PHOTOS) for a in arrangements()}
+def measure_arrangements(engine: str, inputs: Inputs) -> list[dict[str, Any]]:
+    """A row for each arrangement of processes of this engine."""
+    rates = {a: photos_per_second(engine, inputs, a.workers, a.threads, _PHOTOS) for a in arrangements()}
     return [{"workers": a.workers, "threads": a.threads, "photos_per_second": r} for a, r in rates.items()]

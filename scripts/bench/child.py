@@ -1,7 +1,8 @@
 """The process of one engine: makes it, then obeys lines on its standard input.
 
 `time N` answers with N seconds, `draw FILE` writes the line maps of the compared photos to FILE,
-`memory` answers with the peak resident memory in MB; each answer is one line of JSON.
+`memory` answers with the peak resident memory in MB, `profile N` with where the milliseconds of the
+middle one of N runs went; each answer is one line of JSON.
 """
 
 import json
@@ -14,6 +15,7 @@ import torch
 
 from scripts.bench.inputs import Inputs
 from scripts.bench.makers import MAKERS, Made
+from scripts.bench.operators import profile
 from scripts.bench.spec import ENGINES
 
 
@@ -25,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     inputs = Inputs(Path(folder))
     engine = ENGINES[name]
     with torch.inference_mode():
-        made = MAKERS[engine.maker](inputs, engine.precision, int(threads))
+        made = MAKERS[engine.maker](inputs, engine, int(threads))
         photos = torch.load(inputs.photos)["compared"]
         print(json.dumps("ready"), file=answers, flush=True)
         for line in sys.stdin:
@@ -43,6 +45,9 @@ def _answer(order: list[str], made: Made, photos: torch.Tensor) -> object:
             return path
         case ["memory"]:
             return _peak_mb()
+        case ["profile", count]:
+            x = made.before(photos[:1])
+            return profile(lambda: made.run(x), int(count))
     raise ValueError(f"no such order: {order}")
 
 

@@ -1,9 +1,10 @@
 """What every engine of one run is given: the weights, the photos, and the modules made of them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import save_file
@@ -12,13 +13,21 @@ from torch import Tensor
 from handler.module_info import WEIGHT_TOPS
 from model.export import export_float, info_of, write_int8
 from model.loading import load_network
-from model.pictures import photo_files, read_photo, sample_photos, seeded_photo
-from model.quantize import SHIPPED, Ranges, has_ranges, read_ranges, record_ranges
+from model.pictures import read_photo
+from model.quantize import PHOTOS, record_ranges, split
 from model.u2net import ARCHITECTURES, U2Net, published_name
 from model.weights import Weights, resolve
 
 SEEDED = {f"seeded-{size}": size for size in ARCHITECTURES}
-_CALIBRATION = 6
+
+
+class Photos(NamedTuple):
+    """Which photos a run is about; those to calibrate on and those to compare are told apart as for archives."""
+
+    folder: Path = PHOTOS
+    side: int = 512  # they are squashed to a square
+    calibrating: int = 8  # at most
+    compared: int = 6  # at most
 
 
 @dataclass(frozen=True)
@@ -34,24 +43,37 @@ class Inputs:
 
     @property
     def photos(self) -> Path:
-        """uint8 (N, 3, H, W) each, the first one timed and all compared; then those to calibrate peers on."""
+        """uint8 (N, 3, H, W) each, the first one timed and all compared; then those that int8 is made from."""
         return self.folder / "photos.pt"
 
 
-def prepare(folder: Path, source: str, photos: Path | None, compared: int, side: int = 512) -> tuple[Inputs, Weights]:
-    """Write all inputs. `source` is a seeded size, or as for `model.weights.resolve`; photos are side x side."""
+def prepare(folder: Path, source: str, photos: Photos, forms: Iterable[str]) -> tuple[Inputs, Weights]:
+    """Write all inputs, with modules of these `forms` and the float one.
+
+    `source` is a seeded size, or as for `model.weights.resolve`. All int8 of the run is made from the same photos,
+    so that engines and not their photos are compared: ranges that come with weights are not taken.
+    """
     inputs = Inputs(folder)
+    seen, unseen = split(photos.folder)
+    calibration = _squares(seen[: photos.calibrating], photos.side)
+    torch.save(
+        {"compared": _squares(unseen[: photos.compared], photos.side), "calibration": calibration}, inputs.photos
+    )
     weights = seeded(inputs.weights, SEEDED[source]) if source in SEEDED else resolve(source)
     network = load_network(weights.path)
     if source not in SEEDED:
         save_file({published_name(n): t.contiguous() for n, t in network.state_dict().items()}, inputs.weights)
     export_float(network, weights, folder)
-    pictures = _pictures(photos, compared + _CALIBRATION, side)
-    torch.save({"compared": pictures[:compared], "calibration": pictures[compared:]}, inputs.photos)
-    ranges = _ranges(network, weights, pictures[compared:])
-    for form in WEIGHT_TOPS:
-        write_int8(network, ranges, info_of(network, weights, form), folder)
+    _write_int8(network, weights, calibration, [form for form in forms if form in WEIGHT_TOPS], folder)
     return inputs, weights
+
+
+def _write_int8(network: U2Net, weights: Weights, calibration: Tensor, forms: list[str], folder: Path) -> None:
+    if not forms:
+        return
+    ranges = record_ranges(network, (photo[None] for photo in calibration))
+    for form in forms:
+        write_int8(network, ranges, info_of(network, weights, form), folder)
 
 
 def seeded(path: Path, size: str) -> Weights:
@@ -75,13 +97,8 @@ def _drawn(name: str, like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(like.shape, generator=generator) * 0.1
 
 
-def _pictures(folder: Path | None, count: int, side: int) -> Tensor:
-    """Photos of `folder` squashed to a square, or the sample portrait and seeded ones: uint8 (count, 3, side, side)."""
-    if folder is None:
-        return torch.cat([*sample_photos(side), *(seeded_photo(seed, side, side) for seed in range(count))][:count])
-    files = photo_files(folder)[:count]
-    if len(files) < count:
-        raise ValueError(f"--photos: {folder} holds {len(files)} photos, {count} are needed")
+def _squares(files: Sequence[Path], side: int) -> Tensor:
+    """uint8 (N, 3, side, side)."""
     return torch.cat([_squashed(read_photo(path), side) for path in files])
 
 
@@ -89,9 +106,3 @@ def _squashed(photo: Tensor, side: int) -> Tensor:
     small = torch.nn.functional.interpolate(photo.float(), (side, side), mode="bilinear", antialias=True)
     squashed: Tensor = small.round().clamp(0, 255).to(torch.uint8)
     return squashed
-
-
-def _ranges(network: U2Net, weights: Weights, calibration: Sequence[Tensor] | Tensor) -> Ranges:
-    if has_ranges(SHIPPED, weights):
-        return read_ranges(SHIPPED)
-    return record_ranges(network, [photo[None] for photo in calibration])

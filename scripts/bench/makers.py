@@ -12,11 +12,11 @@ from torch import Tensor
 
 from handler.inference import read_module
 from handler.module_info import FORMS
-from handler.precision import PRECISIONS, prefers_plain
+from handler.precision import PRECISIONS, natively_bf16, prefers_plain
 from model.drawing import Drawing
 from model.loading import load_network
-from model.u2net import U2Net
 from scripts.bench.inputs import Inputs
+from scripts.bench.spec import Engine
 
 
 class Made(NamedTuple):
@@ -27,7 +27,7 @@ class Made(NamedTuple):
     after: Callable[[Any], Tensor]
 
 
-def eager(inputs: Inputs, precision: str, threads: int) -> Made:
+def eager(inputs: Inputs, engine: Engine, threads: int) -> Made:
     drawing = Drawing(load_network(inputs.weights)).eval()
 
     # as the original app runs it: the memory format that tensors have by themselves
@@ -38,9 +38,10 @@ def eager(inputs: Inputs, precision: str, threads: int) -> Made:
     return Made(_same, whole, _first)
 
 
-def module(inputs: Inputs, precision: str, threads: int) -> Made:
-    drawing, _ = read_module(inputs.folder / FORMS[PRECISIONS[precision].form])
-    drawing.prepare(PRECISIONS[precision].dtype, prefers_plain("cpu"))
+def module(inputs: Inputs, engine: Engine, threads: int) -> Made:
+    form, dtype, _ = PRECISIONS[engine.precision]
+    drawing, _ = read_module(inputs.folder / FORMS[form])
+    drawing.prepare(dtype, prefers_plain("cpu"))
 
     def whole(photo: Tensor) -> Tensor:
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
@@ -50,52 +51,31 @@ def module(inputs: Inputs, precision: str, threads: int) -> Made:
     return Made(_same, whole, _first)
 
 
-def onnxruntime(inputs: Inputs, precision: str, threads: int) -> Made:
+def onnxruntime(inputs: Inputs, engine: Engine, threads: int) -> Made:
     import onnxruntime as ort
 
-    path = inputs.folder / "network.onnx"
-    if not path.exists():
-        example = (_example(inputs),)
-        torch.onnx.export(load_network(inputs.weights), example, path, input_names=["x"], dynamo=False)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(inputs.folder / engine.model), options, providers=["CPUExecutionProvider"])
     return _peer(inputs, lambda x: session.run(None, {"x": x})[0])
 
 
-def openvino(inputs: Inputs, precision: str, threads: int) -> Made:
+def openvino(inputs: Inputs, engine: Engine, threads: int) -> Made:
     import openvino as ov
 
-    network = load_network(inputs.weights)
-    example = _example(inputs)
-    model = ov.convert_model(network, example_input=example, input=list(example.shape))
-    if precision == "int8":
-        model = _quantised(model, network, inputs)
     hints = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    if precision == "fp32":  # else its own choice: bf16 where the CPU has it, also beside int8
-        hints["INFERENCE_PRECISION_HINT"] = "f32"
-    request = ov.Core().compile_model(model, "CPU", hints).create_infer_request()
+    if engine.precision == "fp32" or not natively_bf16():
+        hints["INFERENCE_PRECISION_HINT"] = "f32"  # else its own choice, which is bf16, also beside int8
+    request = ov.Core().compile_model(inputs.folder / engine.model, "CPU", hints).create_infer_request()
     return _peer(inputs, lambda x: request.infer({0: x})[0])
 
 
-MAKERS: dict[str, Callable[[Inputs, str, int], Made]] = {
+MAKERS: dict[str, Callable[[Inputs, Engine, int], Made]] = {
     "eager": eager,
     "module": module,
     "onnxruntime": onnxruntime,
     "openvino": openvino,
 }
-
-
-def _quantised(model: Any, network: U2Net, inputs: Inputs) -> Any:
-    import nncf
-
-    photos = torch.load(inputs.photos)["calibration"]
-    arrays = [Drawing(network).normalised(photo[None]).contiguous().numpy() for photo in photos]
-    return nncf.quantize(model, nncf.Dataset(arrays), subset_size=len(arrays))
-
-
-def _example(inputs: Inputs) -> Tensor:
-    return torch.rand(torch.load(inputs.photos)["compared"][:1].shape)
 
 
 def _peer(inputs: Inputs, run: Callable[[Any], Any]) -> Made:

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from scripts.bench.inputs import Inputs
 from scripts.bench.spec import BASELINE, ENGINES
 from scripts.serving.machine import worker_environment
 from scripts.serving.paths import ROOT
+
+_QUIET = {"KINETO_LOG_LEVEL": "6"}  # torch's profiler says when it starts and stops, at level 5
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,9 @@ class Child:
 
 
 def _environment(tuned: bool, threads: int) -> dict[str, str]:
-    """A worker's for ours, a plain one for all others."""
+    """A worker's for ours, a plain one for all others; what they are held down to is in both."""
     own = worker_environment(threads)
-    plain = {name: value for name, value in os.environ.items() if name not in own}
+    plain = {name: value for name, value in os.environ.items() if name not in own} | _QUIET
     return {**plain, **own} if tuned else plain
 
 
@@ -87,6 +89,17 @@ def children(names: list[str], inputs: Inputs, threads: int, pythons: Mapping[bo
     finally:
         for child in started:
             child.end()
+
+
+def convert(names: Iterable[str], inputs: Inputs, python: str) -> None:
+    """Have the models of peers written by `scripts.bench.convert`. Raises `RuntimeError` that says why not."""
+    wanted = dict.fromkeys(ENGINES[name].model for name in names if ENGINES[name].peer)
+    for model in tqdm(wanted, desc="converting for peers", leave=False):
+        command = [python, "-m", "scripts.bench.convert", str(inputs.folder), model]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise RuntimeError(f"{model} could not be made: {reason}")
 
 
 def race(names: list[str], inputs: Inputs, threads: int, rounds: int, pythons: Mapping[bool, str]) -> list[Result]:

@@ -1,18 +1,33 @@
 """Results -> a table for people, and JSON for programs."""
 
-import platform
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
-
+from scripts.bench.machine import Machine
 from scripts.bench.race import Result
-from scripts.bench.served import AT_ONCE, IN_PROCESS, Served, Service
+from scripts.bench.service import AT_ONCE, IN_PROCESS, Served, Service
 from scripts.bench.spec import BASELINE
 
 HEADINGS = ("engine", "threads", "median ms", "spread ms", "x eager", "photos / core-hour", "PSNR", "SSIM", "MB")
+
+
+def machine_list(machine: Machine) -> str:
+    """Markdown: what the figures were measured on."""
+    limits = " ".join(f"{name}={value}" for name, value in machine.held_down.items())
+    lines = {
+        "CPU": f"{machine.cpu}, {machine.cores} cores to use",
+        "instruction sets": ", ".join(machine.instruction_sets) or "none of those that matter here",
+        "held down to": limits or "nothing: all of these are used",
+        "the archive is served in": f"{', '.join(machine.precisions)}; the last is taken",
+        "versions": ", ".join(f"{name} {version}" for name, version in machine.versions.items()),
+    }
+    return "\n".join(f"- {what}: {said}" for what, said in lines.items())
+
+
+def left_out(missing: Mapping[str, Sequence[str]]) -> str:
+    """One line that names engines that are missing, by their reason."""
+    return "Left out, " + "; ".join(f"as {reason}: {', '.join(names)}" for reason, names in missing.items()) + "."
 
 
 def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -60,6 +75,20 @@ def around_table(found: Sequence[dict[str, Any]]) -> str:
     return _markdown(("megapixels", "decode and frame ms", "enlarge the drawing ms", "encode ms"), cells)
 
 
+def operators_table(found: Sequence[dict[str, Any]]) -> str:
+    """Markdown: milliseconds and percent of each kind of operator, a pair of columns for each engine."""
+    headings = [text for row in found for text in (f"{row['engine']} ms", "%")]
+    columns = [row["milliseconds"] for row in found]
+    cells = [(group, *(c for column in columns for c in _shares(column, group))) for group in columns[0]]
+    totals = [text for column in columns for text in (f"{sum(column.values()):.1f}", "100")]
+    return _markdown(("of one photo in the network", *headings), [*cells, ("all", *totals)])
+
+
+def _shares(column: Mapping[str, float], group: str) -> tuple[str, str]:
+    total = sum(column.values())
+    return f"{column[group]:.1f}", f"{100 * column[group] / total:.0f}"
+
+
 def served_table(service: Service) -> str:
     """Markdown: a row for each way, then what follows from them."""
     headings = ("way", "workers", "threads", "at once", "p50 ms", "p95 ms", "p99 ms", "photos / s", "worker MB")
@@ -104,13 +133,3 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         "" if same else f"{row['ssim']:.4f}",
         f"{row['memory_mb']:.0f}",
     )
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
-    capable = torch.cpu.get_capabilities()
-    flags = [flag for flag in ("avx2", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16") if capable.get(flag)]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {len(names) or 'unknown'} cores, {', '.join(flags)}; torch {torch.__version__}"

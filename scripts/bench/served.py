@@ -1,4 +1,7 @@
-"""The same photo in-process, by every way to divide the cores, and served through REST and gRPC."""
+"""The same photo in-process, by every way to divide the cores, and served through REST and gRPC.
+
+Needs what requirements/client.txt installs, unlike its siblings.
+"""
 
 import json
 import os
@@ -10,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -21,6 +23,7 @@ from model.pictures import sample_photos
 from model.weights import Weights
 from portrait_client import GrpcPortraitClient, PortraitClient
 from scripts.bench.arrangements import arrangements
+from scripts.bench.service import AT_ONCE, IN_PROCESS, Served, ServedError, Service
 from scripts.serving.archive import build
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import Arrangement, arrange, usable_cores, usable_memory, worker_environment
@@ -29,39 +32,9 @@ from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
 from scripts.serving.settings import HOST, Ports
 
-AT_ONCE = 4
-IN_PROCESS = "in-process"
 _WARM_UP = 3
 
 Draw = Callable[[bytes], object]
-
-
-class ServedError(Exception):
-    """A server that could not be measured."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """Requests for one photo, one way."""
-
-    way: str
-    arrangement: Arrangement
-    at_once: int
-    requests: int
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    photos_per_second: float
-    worker_mb: float  # resident, of one worker, afterwards
-
-
-@dataclass(frozen=True)
-class Service:
-    """One server, and the same work without it."""
-
-    ready_seconds: float  # from TorchServe's start until its workers take photos
-    inside: tuple[Served, ...]  # processes that divide the cores for good, from one with all to one for each
-    ways: tuple[Served, ...]  # through TorchServe, whose workers share them
 
 
 def measure_served(weights: Weights, offset: int, requests: int) -> Service:
