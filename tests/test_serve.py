@@ -316,8 +316,7 @@ def test_the_same_archive_is_served_in_the_precision_that_is_asked_for(archive: 
         answer = requests.post(server.predictions, data=(ROOT / "docs" / "astronaut.jpg").read_bytes(), timeout=60)
         told = requests.get(f"{server.management}/models/portrait", timeout=10).json()[0]
     assert (answer.status_code, answer.headers["Portrait-Precision"]) == (200, "fp32")
-    assert (told["batchSize"], told["maxBatchDelay"]) == (1, ON_CPU["maxBatchDelay"])
-    assert {worker["gpu"] for worker in told["workers"]} == {False}
+    assert told["batchSize"] == ON_CPU["batchSize"]
 
 
 @pytest.mark.parametrize(
