@@ -31,7 +31,7 @@ def offered(device: str, forms: Collection[str]) -> list[str]:
     """Names of what `device` (`cpu` or `cuda:N`) computes in with modules of `forms`, the fastest last."""
     names = [name for name, precision in PRECISIONS.items() if precision.form in forms and precision.fits(device)]
     # on arm64 oneDNN's integer convolutions are right, but reference code; fp32 has kernels of its own
-    return sorted(names, key=lambda name: name == "fp32") if _is_arm() else names
+    return sorted(names, key=lambda name: name == "fp32") if device == "cpu" and _is_arm() else names
 
 
 def settle(asked: str, names: list[str]) -> str:

@@ -1,6 +1,7 @@
 """What is computed in, on this CPU and on those that it can be held down to."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,11 @@ def test_a_cpu_offers_what_it_computes_in_and_the_fastest_last(
 
 def test_a_gpu_computes_in_half_precision_and_never_in_integers() -> None:
     assert offered("cuda:0", FORMS) == ["fp32", "fp16"]
+
+
+def test_a_gpu_beside_an_arm_cpu_draws_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    computing(monkeypatch, ARM, 127)
+    assert offered("cuda:0", FORMS)[-1] == "fp16"
 
 
 def test_without_torch_for_gpus_a_worker_draws_on_the_cpu() -> None:
@@ -109,3 +115,12 @@ def test_a_precision_that_this_machine_lacks_is_refused_before_the_start(archive
     missing = sorted(set(PRECISIONS) - set(offered("cpu", FORMS)))
     with pytest.raises(SetupError, match=rf"^precision: must be auto or one of fp32.* here, got {missing[0]}$"):
         check_precision(archive, missing[0])
+
+
+def test_an_image_without_the_handler_beside_the_archive_can_tell_too(archive: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    command = [sys.executable, "-m", "scripts.serving.precision", str(archive)]
+    told = [subprocess.run([*command, asked], cwd=tmp_path, capture_output=True, text=True) for asked in ("fp32", "x")]
+    assert [done.returncode for done in told] == [0, 1]
+    assert told[1].stderr.startswith("precision: must be auto or one of fp32")
+    assert told[1].stderr.count("\n") == 1

@@ -24,12 +24,14 @@ def check_precision(archive: Path, asked: str) -> None:
 
 def main() -> int:
     """Status 0 when the archive can be served in the precision; else 1 and one line."""
+    archive, asked = sys.argv[1:]
+    sys.path.insert(0, archive)  # its own handler, as a worker runs it: an image has no other
+
     import torch
 
     from handler.module_info import FORMS
     from handler.precision import device_of, offered, settle
 
-    archive, asked = sys.argv[1:]
     with zipfile.ZipFile(archive) as entries:
         forms = [form for form, name in FORMS.items() if name in entries.namelist()]
     try:
