@@ -45,7 +45,7 @@ def inputs_digest(weights: str, calibration: Path | None = None) -> str:
 
     `weights` are auto, hub, lite or a file; no network is asked.
     """
-    digest = hashlib.sha256(weights.encode())
+    digest = hashlib.sha256(f"{weights}\0{calibration or ''}".encode())
     paths = [path for pattern in (*CODE, *PINNED_WEIGHTS) for path in sorted(ROOT.glob(pattern))]
     if Path(weights).is_file():
         paths.append(Path(weights))
