@@ -22,11 +22,11 @@ import requests
 from PIL import Image
 
 from handler.module_info import FORMS
-from handler.precision import offered
+from handler.precision import PRECISIONS, offered
 from model.quantize import PHOTOS
 from scripts.serving import environment, java
 from scripts.serving.errors import SetupError
-from scripts.serving.machine import PRECISIONS, Arrangement, arrange, count_gpus, usable_cores, usable_memory
+from scripts.serving.machine import Arrangement, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run, check_ports
 from scripts.serving.settings import HOST, ON_CPU, Ports, read_properties, settings_of_run, write_properties
@@ -34,6 +34,7 @@ from scripts.serving.state import group_members, read_state
 from tests.serving import Server, Stubs, free_ports, serving
 from tests.ways import WAYS, Ways
 
+LOADED_HERE = FORMS[PRECISIONS[offered("cpu", FORMS)[-1]].form]
 CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.properties")
 
 
@@ -302,7 +303,7 @@ def test_photos_for_int8_are_looked_for_where_one_stands(serve: list[str], tmp_p
 
 
 def test_a_precision_that_this_machine_lacks_is_one_line_before_the_start(serve: list[str]) -> None:
-    missing = min(set(PRECISIONS) - {"auto", "int8", *offered("cpu", FORMS)})
+    missing = min(set(PRECISIONS) - {"int8", *offered("cpu", FORMS)})
     started = run([*serve, "--precision", missing])
     assert started.returncode == 1
     assert started.stderr.strip().startswith("precision: must be auto or one of fp32")
@@ -359,7 +360,7 @@ def test_end_of_the_command_while_it_builds_leaves_nothing_half_made(serve: list
 @pytest.mark.parametrize(
     ("spoilt", "reason"),
     [
-        ("portrait.pt", "failed reading zip archive"),  # the worker cannot load it
+        (LOADED_HERE, "failed reading zip archive"),  # the worker cannot load it
         ("MAR-INF/MANIFEST.json", "End of input"),  # nor Java read this
     ],
 )
