@@ -10,7 +10,7 @@ WORKDIR /opt/portrait
 ARG TORCH_INDEX_URL=
 COPY requirements/server.txt requirements/
 COPY scripts/__init__.py scripts/
-COPY scripts/serving/__init__.py scripts/serving/environment.py scripts/serving/errors.py scripts/serving/paths.py \
+COPY scripts/serving/__init__.py scripts/serving/bootstrap.py scripts/serving/errors.py scripts/serving/paths.py \
     scripts/serving/prepare.py scripts/serving/
 RUN PIP_NO_CACHE_DIR=1 python3 -m scripts.serving.prepare server
 COPY . .
@@ -45,5 +45,5 @@ USER 10001:10001
 EXPOSE 8080 7070 8082
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=8s --start-period=120s --retries=3 \
-    CMD [".venv/bin/python", "-m", "scripts.container_ready"]
-ENTRYPOINT ["tini", "--", ".venv/bin/python", "-m", "scripts.container"]
+    CMD [".venv/bin/python", "-m", "scripts.container.ready"]
+ENTRYPOINT ["tini", "--", ".venv/bin/python", "-m", "scripts.container.start"]

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from handler.inference import read_module, torchscript
 from handler.module_info import FORMS, INFO_FILE, WEIGHT_TOPS, ModuleInfo
 from handler.precision import offered, prefers_plain
-from model.drawing import ByteDrawing, Drawing, FusedDrawing
-from model.fused import float_network
-from model.int8 import int8_network
-from model.loading import load_network
-from model.quantize import QuantizationError, Ranges, pass_gate, ranges_and_gate
-from model.u2net import ARCHITECTURES, U2Net
-from model.weights import Weights
+from model.network.fused import float_network
+from model.network.int8 import int8_network
+from model.network.line_model import ByteDrawing, Drawing, FusedDrawing
+from model.network.u2net import ARCHITECTURES, U2Net
+from model.quantization.ranges import QuantizationError, Ranges, pass_gate, ranges_and_gate
+from model.weights.loading import load_network
+from model.weights.source import Weights
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model.errors import WeightsError
-from model.quantize import PHOTOS, QuantizationError
-from model.weights import Weights
+from model.quantization.ranges import PHOTOS, QuantizationError
+from model.weights.errors import WeightsError
+from model.weights.source import Weights
 from scripts.bench import isa
 from scripts.bench.around import measure_around
 from scripts.bench.arrangements import measure_arrangements

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.errors import WeightsError
-from model.hub import PUBLISHED, HubFile
-from model.weights import LOCK, Weights, resolve
+from model.weights.errors import WeightsError
+from model.weights.hub import PUBLISHED, HubFile
+from model.weights.source import LOCK, Weights, resolve
 
 
 def add_hub_options(parser: argparse.ArgumentParser) -> None:

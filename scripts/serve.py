@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.serving import environment, guide
-from scripts.serving.environment import say
+from scripts.archive.record import inputs_digest, read_record, sha256_of
+from scripts.serving import bootstrap, guide
+from scripts.serving.bootstrap import say
 from scripts.serving.errors import SetupError
-from scripts.serving.inputs import inputs_digest, read_record, sha256_of
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import PRECISIONS, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.page import check_page_port, start_page, stop_page
@@ -78,10 +78,10 @@ def _serve(options: argparse.Namespace) -> int:
     check_ports(ports)
     if options.web:
         check_page_port(ports)
-    with environment.only_one():
-        environment.ensure("server")
+    with bootstrap.only_one():
+        bootstrap.ensure("server")
         if options.web:
-            environment.ensure("web")
+            bootstrap.ensure("web")
         java = ensure_java()
         _ensure_archive(options)
     check_precision(ARCHIVE, options.precision)

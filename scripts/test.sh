@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/python.sh
 "$PYTHON" -m scripts.serving.prepare test
-bash scripts/fetch_prometheus.sh || echo "Prometheus is not to be had here; what needs it is skipped."
-bash scripts/fetch_nginx.sh || echo "nginx is not to be had here; what needs it is skipped."
+bash tests/tools/fetch_prometheus.sh || echo "Prometheus is not to be had here; what needs it is skipped."
+bash tests/tools/fetch_nginx.sh || echo "nginx is not to be had here; what needs it is skipped."
 # The page is looked at in Debian's Chromium; without one its tests are skipped and say so.
 if [ "$(id -u)" = 0 ] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then
     echo "Installing Chromium: apt-get install -y chromium ..."

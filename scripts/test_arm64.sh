@@ -157,7 +157,7 @@ if [ -z "$ARCHIVE" ]; then
 fi
 rm -rf "$ROOT/opt/archive"
 .venv/bin/python -m zipfile -e "$ARCHIVE" "$ROOT/opt/archive" 2> /dev/null || fail "$ARCHIVE is not a valid archive."
-cp scripts/arm64_check.py docs/astronaut.jpg "$ROOT/opt"
+cp tests/tools/arm64_check.py docs/astronaut.jpg "$ROOT/opt"
 echo "Drawing on this machine ..."
 PYTHONPATH=$ROOT/opt/archive .venv/bin/python "$ROOT/opt/arm64_check.py" --write \
     "$ROOT/opt/archive" "$ROOT/opt/astronaut.jpg" "$ROOT/opt/reference.npy"

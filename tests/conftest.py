@@ -12,13 +12,13 @@ import torch
 
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, offered
-from model.weights import EMBEDDED
+from model.weights.source import EMBEDDED
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run
-from tests.networks import write_weights
-from tests.serving import Server, Stubs, free_ports, make_stubs, serving
+from tests.tools.networks import write_weights
+from tests.tools.serving import Server, Stubs, free_ports, make_stubs, serving
 
 INSTRUCTION_SETS = ("avx2", "avx512_f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "dot", "i8mm")
 

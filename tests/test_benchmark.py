@@ -11,7 +11,7 @@ import torch
 
 from handler.module_info import FORMS
 from handler.precision import offered, settle
-from model.fidelity import Fidelity
+from model.quantization.fidelity import Fidelity
 from scripts import benchmark
 from scripts.bench import isa, packages, spec
 from scripts.bench.inputs import SEEDED, seeded

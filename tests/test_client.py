@@ -27,8 +27,8 @@ from portrait_client.batch import Drawer
 from portrait_client.local import LocalPortraits
 from portrait_client.messages import PREDICTIONS, messages
 from scripts.serving.paths import SAMPLE
-from tests.faulty_server import BAD_GATEWAY, BREAKS_OFF, BUSY, HANGS_UP, LOGIN_PAGE, FaultyServer, serving
-from tests.serving import Server, Stubs
+from tests.tools.faulty_server import BAD_GATEWAY, BREAKS_OFF, BUSY, HANGS_UP, LOGIN_PAGE, FaultyServer, serving
+from tests.tools.serving import Server, Stubs
 
 PHOTO = SAMPLE.read_bytes()
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -241,6 +241,6 @@ def test_a_client_of_a_server_needs_no_torch() -> None:
 import sys
 for name in ("torch", "cv2", "numpy", "PIL", "ts", "yaml"):
     sys.modules[name] = None
-import scripts.portrait
+import portrait_client.cli
 """
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)

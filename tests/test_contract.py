@@ -18,9 +18,9 @@ from PIL import Image
 from handler.module_info import FORMS
 from handler.precision import offered
 from handler.styles import STYLES
-from tests.hostile import BAD, EITHER, GOOD, HUGE, encoded, picture
-from tests.serving import Server, Stubs
-from tests.ways import WAYS, Reply, Ways
+from tests.tools.hostile import BAD, EITHER, GOOD, HUGE, encoded, picture
+from tests.tools.serving import Server, Stubs
+from tests.tools.transports import WAYS, Reply, Ways
 
 PHOTO = encoded(picture(160, 120), "PNG")
 GRPC = {400: grpc.StatusCode.INVALID_ARGUMENT, 413: grpc.StatusCode.RESOURCE_EXHAUSTED}

@@ -7,7 +7,7 @@ from PIL import Image
 
 from handler.decode import Limits, decode
 from handler.errors import RequestError
-from tests.hostile import BAD, EITHER, GOOD, HUGE, encoded, jpeg, picture
+from tests.tools.hostile import BAD, EITHER, GOOD, HUGE, encoded, jpeg, picture
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")

@@ -13,12 +13,12 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from scripts import container, container_ready
-from scripts.serving.inputs import sha256_of
+from scripts.archive.record import sha256_of
+from scripts.container import ready, start
 from scripts.serving.machine import JAVA_BYTES, Arrangement, arrange
 from scripts.serving.paths import ROOT
 from scripts.serving.settings import Ports, read_properties
-from tests.serving import Server
+from tests.tools.serving import Server
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -82,7 +82,7 @@ def test_probes_ask_what_the_image_asks() -> None:
     portrait = container_named("portrait")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert portrait[probe]["exec"]["command"] == command
-        assert portrait[probe]["timeoutSeconds"] > container_ready.TIMEOUT_SECONDS
+        assert portrait[probe]["timeoutSeconds"] > ready.TIMEOUT_SECONDS
 
 
 def test_a_slow_start_is_waited_for() -> None:
@@ -157,7 +157,7 @@ def test_the_pod_asks_for_keys_where_torchserve_does_not() -> None:
 
 
 def test_management_is_never_opened() -> None:
-    opened = container.opened("0.0.0.0", Ports())
+    opened = start.opened("0.0.0.0", Ports())
     assert opened["inference_address"] == "http://0.0.0.0:8080"
     assert not any("management" in name for name in opened)
 
@@ -169,14 +169,14 @@ def test_an_archive_that_was_changed_is_refused(
     changed.write_bytes(archive.read_bytes() + b"\0")
     record = {"inputs": "", "archive": sha256_of(archive), "weights": "lite"}
     changed.with_suffix(".json").write_text(json.dumps(record))
-    monkeypatch.setattr(container, "ARCHIVE", changed)
-    assert container.main([]) == 1
+    monkeypatch.setattr(start, "ARCHIVE", changed)
+    assert start.main([]) == 1
     assert "not the archive" in capsys.readouterr().err
 
 
 def test_the_health_check_tells_a_ready_server_from_none(server: Server, tmp_path: Path) -> None:
-    assert container_ready.main([str(server.run.folder)]) == 0
-    assert container_ready.main([str(tmp_path)]) == 1
+    assert ready.main([str(server.run.folder)]) == 0
+    assert ready.main([str(tmp_path)]) == 1
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def copied(before: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("sources", "module"),
-    [(copied("RUN PIP_NO_CACHE_DIR"), "scripts.serving.prepare"), (["scripts"], "scripts.container_ready")],
+    [(copied("RUN PIP_NO_CACHE_DIR"), "scripts.serving.prepare"), (["scripts"], "scripts.container.ready")],
     ids=["setting up", "serving"],
 )
 def test_the_image_has_the_modules_that_it_runs(sources: list[str], module: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.serving.paths import ROOT
 from scripts.serving.settings import Ports
-from tests.documents import (
+from tests.tools.documents import (
     OPTIONAL,
     RUN,
     SHOWN,
@@ -20,7 +20,7 @@ from tests.documents import (
     missing,
     starts_a_server,
 )
-from tests.serving import Server, free_ports
+from tests.tools.serving import Server, free_ports
 
 BLOCKS = blocks()
 TO_RUN = [block for block in BLOCKS if block.language in RUN and block.reason is None]

@@ -4,7 +4,7 @@ import pytest
 
 from handler.enlarge import enlarge
 from handler.styles import LineMap
-from tests import sitter
+from tests.tools import sitter
 
 SCALE = 4
 

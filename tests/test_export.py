@@ -11,13 +11,13 @@ from torch.nn import functional as F
 from handler.inference import read_module
 from handler.module_info import FORMS, ModuleInfo
 from handler.precision import natively_bf16
-from model.drawing import Drawing
 from model.export import ExportError, export, export_float, read
-from model.fidelity import compare
-from model.fused import FusedConv, apart, convolutions, levels, together
-from model.loading import load_network
-from model.weights import Weights
-from tests.seeded import seeded_weights
+from model.network.fused import FusedConv, apart, convolutions, levels, together
+from model.network.line_model import Drawing
+from model.quantization.fidelity import compare
+from model.weights.loading import load_network
+from model.weights.source import Weights
+from tests.tools.seeded import seeded_weights
 
 ROOT = Path(__file__).parents[1]
 
@@ -106,8 +106,8 @@ def test_the_module_tells_what_it_is(module_file: Path, weights: Weights) -> Non
 
 def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from model.export import *; from model.quantize import *\n"
-        "from model.weights import resolve\n"
+        "import sys; from pathlib import Path; from model.export import *; from model.quantization.ranges import *\n"
+        "from model.weights.source import resolve\n"
         "folder, weights = Path(sys.argv[1]), resolve('lite')\n"
         "network, ranges = load_network(weights.path), read_ranges(SHIPPED)\n"
         "export_float(network, weights, folder)\n"

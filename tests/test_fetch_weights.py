@@ -18,12 +18,12 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-import model.hub
-from model.errors import WeightsError
-from model.hub import HubFile
-from model.patience import Watch, while_alive
-from model.weights import Weights, resolve
-from tests.loopback_hub import COMMIT, REPOSITORY, LoopbackHub, serving
+import model.weights.hub
+from model.weights.errors import WeightsError
+from model.weights.hub import HubFile
+from model.weights.source import Weights, resolve
+from model.weights.stall import Watch, while_alive
+from tests.tools.loopback_hub import COMMIT, REPOSITORY, LoopbackHub, serving
 
 ROOT = Path(__file__).parents[1]
 FILE = "portrait.pth"
@@ -225,7 +225,7 @@ def test_nobody_listening_fails_at_once(lock: Path, tmp_path: Path, monkeypatch:
 def test_silence_is_ended(
     hub: LoopbackHub, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(model.hub, "while_alive", lambda call: while_alive(call, patience_s=1))
+    monkeypatch.setattr(model.weights.hub, "while_alive", lambda call: while_alive(call, patience_s=1))
     hub.silent = method
     assert "no answer for 1 s" in refused(lock)
     assert not lock.exists()

@@ -16,9 +16,9 @@ import requests
 
 from scripts.serving.paths import SAMPLE
 from scripts.serving.settings import HOST, Ports
-from tests.image_build import IMAGE, build, make_base, open_store
-from tests.image_run import Container, start
-from tests.serving import LARGE_MESSAGES, Stubs, free_ports
+from tests.tools.image_build import IMAGE, build, make_base, open_store
+from tests.tools.image_run import Container, start
+from tests.tools.serving import LARGE_MESSAGES, Stubs, free_ports
 
 WEIGHTS = os.environ.get("PORTRAIT_IMAGE_WEIGHTS")
 READY_SECONDS = 120

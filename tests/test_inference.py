@@ -11,11 +11,11 @@ from handler.module_info import WEIGHT_TOPS
 from handler.precision import natively_bf16, offered
 from handler.styles import LineMap, Photo
 from model.export import export_float
-from model.loading import load_network
-from model.pictures import seeded_photo
-from model.weights import Weights
+from model.quantization.pictures import seeded_photo
+from model.weights.loading import load_network
+from model.weights.source import Weights
 from scripts.bench.inputs import seeded
-from tests.seeded import seeded_weights
+from tests.tools.seeded import seeded_weights
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 
 from handler.styles import STYLES
-from scripts.make_gallery import CAPTION_HEIGHT, GAP, PANEL_SIDE, PANELS, in_rows, panel
+from scripts.pictures.make_gallery import CAPTION_HEIGHT, GAP, PANEL_SIDE, PANELS, in_rows, panel
 
 
 def test_the_gallery_shows_every_style() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from handler.mask import subject_mask
 from handler.styles import LineMap
-from tests import sitter
+from tests.tools import sitter
 
 PAIRS = Path(__file__).parents[1] / ".." / "shared" / "pairs"
 with_pairs = pytest.mark.skipif(not PAIRS.is_dir(), reason="the reference drawings, ../shared/pairs, are not here")

@@ -9,8 +9,8 @@ import pytest
 from model.training.measure import background_ink, blank_photos, load_score, score_pairs
 from model.training.plates import Plate
 from model.training.sheet import VARIANTS, contact_sheet, framed
-from scripts import score_lite
-from tests.portraits import portrait
+from scripts.training import score_lite
+from tests.tools.portraits import portrait
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -19,8 +19,8 @@ from handler.metrics import METRICS, STAGES, Tally
 from handler.options import Options
 from handler.preprocess import Job
 from scripts.serving.paths import SAMPLE
-from tests.serving import Server, Stubs
-from tests.ways import Ways
+from tests.tools.serving import Server, Stubs
+from tests.tools.transports import Ways
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = ROOT / "handler" / "metrics.yaml"

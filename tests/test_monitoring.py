@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from scripts.serving.paths import BUILD, ROOT, SAMPLE
-from tests.serving import Server
+from tests.tools.serving import Server
 
 MONITORING = ROOT / "deploy" / "monitoring"
 PANELS = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
@@ -30,7 +30,7 @@ PATIENCE = 60.0
 def program(name: str) -> str:
     found = shutil.which(name, path=PATH)
     if found is None:
-        pytest.skip(f"{name} is not there; get it with: bash scripts/fetch_prometheus.sh")
+        pytest.skip(f"{name} is not there; get it with: bash tests/tools/fetch_prometheus.sh")
     return found
 
 

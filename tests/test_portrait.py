@@ -14,11 +14,11 @@ import pytest
 import tenacity
 from PIL import Image
 
+from portrait_client.cli import main
 from portrait_client.tokens import VARIABLE
-from scripts.portrait import main
 from scripts.serving.paths import ROOT, SAMPLE
-from tests.faulty_server import BUSY, FaultyServer, serving
-from tests.serving import Server
+from tests.tools.faulty_server import BUSY, FaultyServer, serving
+from tests.tools.serving import Server
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 NOBODY = ("--server", "127.0.0.1:1")
@@ -169,7 +169,7 @@ def test_local_without_torch_says_what_to_install(capsys: Capture, monkeypatch: 
 
 def test_an_interrupted_folder_goes_on_where_it_stopped() -> None:
     photos = make_folder(12)
-    command = [sys.executable, "-m", "scripts.portrait", "in", "--out", "out", "--at-once", "2", "--server"]
+    command = [sys.executable, "-m", "portrait_client.cli", "in", "--out", "out", "--at-once", "2", "--server"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with serving(FaultyServer(PICTURE, held=threading.Event())) as faulty:
         assert faulty.held

@@ -17,10 +17,10 @@ from handler.cores import Cores
 from handler.portrait_handler import PortraitHandler
 from handler.styles import STYLES
 from model.export import export_float
-from model.loading import load_network
-from model.weights import resolve
-from tests.hostile import encoded, picture
-from tests.networks import write_weights
+from model.weights.loading import load_network
+from model.weights.source import resolve
+from tests.tools.hostile import encoded, picture
+from tests.tools.networks import write_weights
 
 REST = {"url_path": "predictions/portrait", "host": "localhost"}
 PHOTO = encoded(picture(96, 72), "PNG")

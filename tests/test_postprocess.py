@@ -9,7 +9,7 @@ from PIL import Image
 from handler.options import FORMATS, Background, Options
 from handler.postprocess import ENCODERS, encode, render
 from handler.styles import STYLES, Picture
-from tests import sitter
+from tests.tools import sitter
 
 BACKGROUNDS: list[Background] = ["white", "transparent", (200, 30, 90)]
 every_style = pytest.mark.parametrize("style", STYLES)

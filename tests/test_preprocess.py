@@ -6,7 +6,7 @@ from handler.errors import RequestError
 from handler.options import FRAMES, Options
 from handler.preprocess import _FRAMINGS, Job, input_size, picture_size, prepare
 from handler.request import Request
-from tests.hostile import encoded, picture
+from tests.tools.hostile import encoded, picture
 
 
 def job(width: int, height: int, **options: object) -> Job:

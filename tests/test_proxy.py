@@ -11,13 +11,13 @@ import grpc
 import pytest
 import requests
 
-from scripts.container_ready import worker_statuses
+from scripts.container.ready import worker_statuses
 from scripts.serving.paths import SAMPLE
 from scripts.serving.settings import HOST, Ports
-from tests.proxy import DEPLOY, NGINX, Proxy, start_proxy
-from tests.serving import Server, Stubs
+from tests.tools.proxy import DEPLOY, NGINX, Proxy, start_proxy
+from tests.tools.serving import Server, Stubs
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here; get it with: bash scripts/fetch_nginx.sh")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here; get it with: bash tests/tools/fetch_nginx.sh")
 
 PHOTO = SAMPLE.read_bytes()
 PREDICT = "/predictions/portrait"

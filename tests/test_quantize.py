@@ -8,19 +8,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import model.quantization.ranges
 from handler.module_info import FORMS, WEIGHT_TOPS
 from handler.precision import offered
-from model import quantize
-from model.drawing import ByteDrawing, Drawing
 from model.export import export, int8_drawing, read
-from model.fidelity import Fidelity, compare
-from model.int8 import ByteConv, ByteJoin, ByteSteps, channel_units, int8_network
-from model.loading import load_network
-from model.pictures import photo_files, read_photo, seeded_photo
-from model.quantize import (
+from model.network.int8 import ByteConv, ByteJoin, ByteSteps, channel_units, int8_network
+from model.network.line_model import ByteDrawing, Drawing
+from model.network.u2net import U2Net, pool, upsample_like
+from model.quantization.fidelity import Fidelity, compare
+from model.quantization.pictures import photo_files, read_photo, seeded_photo
+from model.quantization.ranges import (
     BAR,
     PHOTOS,
     QuantizationError,
+    Ranges,
     has_ranges,
     pass_gate,
     ranges_and_gate,
@@ -29,10 +30,10 @@ from model.quantize import (
     split,
     write_ranges,
 )
-from model.u2net import U2Net, pool, upsample_like
-from model.weights import Weights, resolve
-from scripts.train_lite import HELD_OUT, JUDGES
-from tests.seeded import seeded_weights
+from model.weights.loading import load_network
+from model.weights.source import Weights, resolve
+from scripts.training.train_lite import HELD_OUT, JUDGES
+from tests.tools.seeded import seeded_weights
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def network(weights: Weights) -> U2Net:
 
 
 @pytest.fixture(scope="module")
-def ranges(network: U2Net) -> quantize.Ranges:
+def ranges(network: U2Net) -> Ranges:
     return record_ranges(network, [seeded_photo(seed, 96, 96) for seed in (10, 11, 12)])
 
 
@@ -64,7 +65,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_integer_form_passes_the_gate_on_unseen_photos(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.pictures._SIDE", 96)
+    monkeypatch.setattr("model.quantization.pictures._SIDE", 96)
     assert [info.form for info in export(weights, tmp_path, photos)] == list(FORMS)
     assert {path.name for path in tmp_path.iterdir()} == set(FORMS.values())
     here = offered("cpu", WEIGHT_TOPS)
@@ -81,7 +82,7 @@ def test_every_integer_form_passes_the_gate_on_unseen_photos(
         assert found.ssim > 0.9
 
 
-def test_emulation_draws_what_the_instructions_draw(network: U2Net, ranges: quantize.Ranges) -> None:
+def test_emulation_draws_what_the_instructions_draw(network: U2Net, ranges: Ranges) -> None:
     exact = offered("cpu", WEIGHT_TOPS)
     if not exact:
         pytest.skip("this CPU is exact in no integer form")
@@ -93,7 +94,7 @@ def test_emulation_draws_what_the_instructions_draw(network: U2Net, ranges: quan
             assert torch.equal(emulated(photo), int8_drawing(network, ranges, form)(photo))
 
 
-def test_weights_stay_within_their_bits(network: U2Net, ranges: quantize.Ranges) -> None:
+def test_weights_stay_within_their_bits(network: U2Net, ranges: Ranges) -> None:
     for top in WEIGHT_TOPS.values():
         convolutions = [m for m in int8_network(network, ranges, top).modules() if isinstance(m, ByteConv)]
         assert len(convolutions) > 100
@@ -103,8 +104,8 @@ def test_weights_stay_within_their_bits(network: U2Net, ranges: quantize.Ranges)
 def test_a_form_that_fails_the_gate_is_left_out_and_the_log_says_by_how_much(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("model.pictures._SIDE", 96)
-    monkeypatch.setattr(quantize, "record_ranges", lambda *_: dull_ranges(load_network(weights.path)))
+    monkeypatch.setattr("model.quantization.pictures._SIDE", 96)
+    monkeypatch.setattr(model.quantization.ranges, "record_ranges", lambda *_: dull_ranges(load_network(weights.path)))
     with caplog.at_level(logging.WARNING):
         assert [info.form for info in export(weights, tmp_path, photos)] == ["float"]
     assert [path.name for path in tmp_path.iterdir()] == [FORMS["float"]]
@@ -115,8 +116,8 @@ def test_a_form_that_fails_the_gate_is_left_out_and_the_log_says_by_how_much(
 def test_weights_without_ranges_of_their_own_become_int8_by_the_photos_of_the_project(
     weights: Weights, network: U2Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.pictures._SIDE", 64)
-    monkeypatch.setattr(quantize, "_GATE_SIDE", 64)
+    monkeypatch.setattr("model.quantization.pictures._SIDE", 64)
+    monkeypatch.setattr(model.quantization.ranges, "_GATE_SIDE", 64)
     found, gate = ranges_and_gate(network, weights, None)
     seen, unseen = split(PHOTOS)
     assert (len(seen), len(unseen), len(gate.photos)) == (8, 4, 4)
@@ -136,7 +137,7 @@ def test_the_photos_of_the_project_are_small_and_credited() -> None:
             assert 384 <= max(photo.size) <= 512
 
 
-def dull_ranges(network: U2Net) -> quantize.Ranges:
+def dull_ranges(network: U2Net) -> Ranges:
     """Ranges far too wide: a few steps are left for all that the maps hold."""
     found = record_ranges(network, [seeded_photo(0, 64, 64)])
     return {name: top.amax().expand_as(top) * 60 for name, top in found.items()}
@@ -159,7 +160,7 @@ def test_ranges_are_the_largest_value_of_each_channel_over_all_photos(network: U
         assert torch.equal(top, torch.maximum(alone[0][name], alone[1][name]))
 
 
-def test_every_convolution_reads_and_writes_known_units(network: U2Net, ranges: quantize.Ranges) -> None:
+def test_every_convolution_reads_and_writes_known_units(network: U2Net, ranges: Ranges) -> None:
     units = channel_units(network, ranges)
     shapes = {name: tuple(weight.shape[:2]) for name, weight in named_weights(network)}
     assert {name: (len(out), len(read)) for name, (read, out) in units.items()} == shapes
@@ -172,7 +173,7 @@ def named_weights(network: U2Net) -> list[tuple[str, Tensor]]:
 
 
 def test_ranges_are_read_as_written_and_only_for_their_weights(
-    weights: Weights, ranges: quantize.Ranges, tmp_path: Path
+    weights: Weights, ranges: Ranges, tmp_path: Path
 ) -> None:
     write_ranges(tmp_path / "ranges.json", weights, ranges)
     found = read_ranges(tmp_path / "ranges.json")

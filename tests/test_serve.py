@@ -23,16 +23,16 @@ from PIL import Image
 
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, offered
-from model.quantize import PHOTOS
-from scripts.serving import environment, java
+from model.quantization.ranges import PHOTOS
+from scripts.serving import bootstrap, java
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import Arrangement, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run, check_ports
 from scripts.serving.settings import HOST, ON_CPU, Ports, read_properties, settings_of_run, write_properties
 from scripts.serving.state import group_members, read_state
-from tests.serving import Server, Stubs, free_ports, serving
-from tests.ways import WAYS, Ways
+from tests.tools.serving import Server, Stubs, free_ports, serving
+from tests.tools.transports import WAYS, Ways
 
 LOADED_HERE = FORMS[PRECISIONS[offered("cpu", FORMS)[-1]].form]
 CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.properties")
@@ -164,13 +164,13 @@ def test_old_java_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SetupError, match=r"sudo apt-get install -y python3\.10-venv"):
-        environment.install_package("python3.10-venv", "Python's venv module")
+        bootstrap.install_package("python3.10-venv", "Python's venv module")
 
 
 def test_bare_venv_gets_pip_from_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "VENV", tmp_path / "venv")
-    monkeypatch.setattr(environment, "LOG", tmp_path / "log")
-    assert environment.venv_with_own_pip()
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(bootstrap, "LOG", tmp_path / "log")
+    assert bootstrap.venv_with_own_pip()
     subprocess.run([tmp_path / "venv" / "bin" / "python", "-m", "pip", "--version"], check=True, capture_output=True)
 
 

@@ -5,7 +5,7 @@ from skimage.metrics import structural_similarity
 
 from handler.enlarge import enlarge
 from handler.styles import STYLES, LineMap, Mix, Photo, Picture, composite, draw, sketch
-from tests import sitter
+from tests.tools import sitter
 
 MIX = Mix(alpha=0.5, sigma=20)
 every_style = pytest.mark.parametrize("name", STYLES)

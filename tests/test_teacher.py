@@ -6,7 +6,7 @@ import pytest
 from model.training.plates import Plate, make_plates, target
 from model.training.subjects import Hint, NoFaceError, Subject, cut_out, find_face, find_subject
 from model.training.teacher import Teacher, draw, edge_tangent_flow
-from tests.portraits import portrait
+from tests.tools.portraits import portrait
 
 
 def test_an_edge_becomes_a_line_and_flat_light_stays_paper() -> None:

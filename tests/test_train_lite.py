@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from model.loading import load_network
+from model.network.u2net import U2Net
 from model.training import plates, precision, views
 from model.training import train as training
 from model.training.network import measure_statistics, new_network, save_weights, train_step
@@ -20,10 +20,10 @@ from model.training.preview import line_map
 from model.training.subjects import read_hints
 from model.training.train import VIEWS, Data, Recipe, Run, Shape, judge, load_run, new_run, rate_at, split, train
 from model.training.views import batch, example
-from model.u2net import U2Net
-from model.weights import EMBEDDED
-from scripts import mix_lite, train_lite
-from tests.portraits import write_portraits
+from model.weights.loading import load_network
+from model.weights.source import EMBEDDED
+from scripts.training import mix_lite, train_lite
+from tests.tools.portraits import write_portraits
 
 # Much smaller than in use: nothing here depends on size, and without AVX-512 one step on the
 # smallest views of training takes seconds.

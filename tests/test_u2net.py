@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from model import load_network
-from model.u2net import ARCHITECTURES, U2Net, published_name
-from tests import reference
+from model.network.u2net import ARCHITECTURES, U2Net, published_name
+from tests.tools import reference
 
 PARAMETERS = {"u2net": 44_009_869, "u2netp": 1_131_181}
 # of the published checkpoints' names and shapes, sorted

@@ -6,7 +6,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.drawing import Drawing
+from model.network.line_model import Drawing
 from model.training.backgrounds import PATTERNS, Pattern, behind, without_person
 from model.training.plates import SIDES, Plate, Plates
 from model.training.views import Example, batch, crowd, example, normalise, place, relight

@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model import WeightsError, load_network
-from model.u2net import ARCHITECTURES, U2Net, published_name
-from model.weights import resolve
+from model.network.u2net import ARCHITECTURES, U2Net, published_name
+from model.weights.source import resolve
 
 X = torch.randn(1, 3, 48, 33, generator=torch.Generator().manual_seed(1))
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.loading import load_network
+from model.network.u2net import ARCHITECTURES, U2Net, published_name
 from model.training.precision import autocast
-from model.u2net import ARCHITECTURES, U2Net, published_name
+from model.weights.loading import load_network
 
 State = dict[str, Tensor]
 

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.drawing import Drawing
+from model.network.line_model import Drawing
+from model.network.u2net import U2Net
 from model.training.backgrounds import Image
 from model.training.plates import Plates
 from model.training.precision import autocast
 from model.training.views import normalise
-from model.u2net import U2Net
 
 
 @torch.no_grad()

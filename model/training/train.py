@@ -12,6 +12,7 @@ import torch
 from numpy.random import Generator
 from tqdm import tqdm
 
+from model.network.u2net import U2Net
 from model.training.backgrounds import Image, Size, without_person
 from model.training.network import (
     Batch,
@@ -28,7 +29,6 @@ from model.training.plates import Plates
 from model.training.precision import autocast
 from model.training.preview import write_preview
 from model.training.views import batch, example, normalise
-from model.u2net import U2Net
 
 # How often which size (height, width), examples at once. Small views teach most per second; the
 # large ones teach what a whole picture looks like.

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.drawing import DEVIATION, MEAN
+from model.network.line_model import DEVIATION, MEAN
 from model.training.backgrounds import Image, Size, behind, flat
 from model.training.plates import SIDES, Plate, Plates
 

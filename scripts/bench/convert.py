@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from handler.precision import sums_exactly
-from model.drawing import Drawing
-from model.loading import load_network
+from model.network.line_model import Drawing
+from model.weights.loading import load_network
 from scripts.bench.inputs import Inputs
 
 

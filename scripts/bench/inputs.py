@@ -12,11 +12,11 @@ from torch import Tensor
 
 from handler.module_info import WEIGHT_TOPS
 from model.export import export_float, info_of, write_int8
-from model.loading import load_network
-from model.pictures import read_photo
-from model.quantize import PHOTOS, record_ranges, split
-from model.u2net import ARCHITECTURES, U2Net, published_name
-from model.weights import Weights, resolve
+from model.network.u2net import ARCHITECTURES, U2Net, published_name
+from model.quantization.pictures import read_photo
+from model.quantization.ranges import PHOTOS, record_ranges, split
+from model.weights.loading import load_network
+from model.weights.source import Weights, resolve
 
 SEEDED = {f"seeded-{size}": size for size in ARCHITECTURES}
 
@@ -50,7 +50,7 @@ class Inputs:
 def prepare(folder: Path, source: str, photos: Photos, forms: Iterable[str]) -> tuple[Inputs, Weights]:
     """Write all inputs, with modules of these `forms` and the float one.
 
-    `source` is a seeded size, or as for `model.weights.resolve`. All int8 of the run is made from the same photos,
+    `source` is a seeded size, or as for `resolve`. All int8 of the run is made from the same photos,
     so that engines and not their photos are compared: ranges that come with weights are not taken.
     """
     inputs = Inputs(folder)

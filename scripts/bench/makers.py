@@ -13,8 +13,8 @@ from torch import Tensor
 from handler.inference import read_module
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, natively_bf16, prefers_plain
-from model.drawing import Drawing
-from model.loading import load_network
+from model.network.line_model import Drawing
+from model.weights.loading import load_network
 from scripts.bench.inputs import Inputs
 from scripts.bench.spec import Engine
 

@@ -33,7 +33,7 @@ _SCOPES = {
     "brightened": FRAMING,
     "drawn": FRAMING,
 }
-"""Function of `model.drawing`, `model.fused`, `model.int8` or `model.u2net`, which TorchScript keeps by its name ->
+"""Function of a module of `model.network`, which TorchScript keeps by its name ->
 what operators inside it are counted as."""
 
 _RUNS = 7

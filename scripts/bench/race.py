@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from model.fidelity import Fidelity, compare, worst
+from model.quantization.fidelity import Fidelity, compare, worst
 from scripts.bench.inputs import Inputs
 from scripts.bench.spec import BASELINE, ENGINES
 from scripts.serving.machine import worker_environment

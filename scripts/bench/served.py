@@ -19,12 +19,12 @@ import cv2
 import psutil
 from tqdm import tqdm
 
-from model.pictures import sample_photos
-from model.weights import Weights
+from model.quantization.pictures import sample_photos
+from model.weights.source import Weights
 from portrait_client import GrpcPortraitClient, PortraitClient
+from scripts.archive.build import build
 from scripts.bench.arrangements import arrangements
 from scripts.bench.service import AT_ONCE, IN_PROCESS, Served, ServedError, Service
-from scripts.serving.archive import build
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import Arrangement, arrange, usable_cores, usable_memory, worker_environment
 from scripts.serving.paths import ROOT

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.serving import environment
+from scripts.serving import bootstrap
 from scripts.serving.errors import SetupError
 from scripts.serving.paths import REQUIREMENTS_JAVA, VENV
 
@@ -22,11 +22,11 @@ def ensure_java() -> Path:
     """
     found = find_java()
     if found is None:
-        environment.say(f"No Java {OLDEST} or later here: installing a runtime into .venv (60 MB) ...")
+        bootstrap.say(f"No Java {OLDEST} or later here: installing a runtime into .venv (60 MB) ...")
         try:
-            environment.pip("-r", str(REQUIREMENTS_JAVA))
+            bootstrap.pip("-r", str(REQUIREMENTS_JAVA))
         except SetupError:
-            environment.install_package(DEBIAN_PACKAGE, f"Java {OLDEST} or later")
+            bootstrap.install_package(DEBIAN_PACKAGE, f"Java {OLDEST} or later")
         found = find_java()
     if found is None:
         raise SetupError(f"Java {OLDEST} or later is missing. Install it:  sudo apt-get install -y {DEBIAN_PACKAGE}")

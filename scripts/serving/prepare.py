@@ -2,15 +2,15 @@
 
 import sys
 
-from scripts.serving import environment
+from scripts.serving import bootstrap
 from scripts.serving.errors import SetupError
 
 
 def main() -> int:
     """Status 0 once everything of requirements/<argument>.txt is there; else 1 and what to do."""
     try:
-        with environment.only_one():
-            environment.ensure(sys.argv[1])
+        with bootstrap.only_one():
+            bootstrap.ensure(sys.argv[1])
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

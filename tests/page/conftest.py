@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from scripts.serving.page import start_page, stop_page
 from scripts.serving.settings import HOST, Ports
-from tests.serving import Server
-from tests.visitor import Visitor, launch, write_photo
+from tests.tools.page_driver import Visitor, launch, write_photo
+from tests.tools.serving import Server
 
 CHROMIUM = shutil.which("chromium")
 

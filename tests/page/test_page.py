@@ -10,8 +10,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.serving import Server
-from tests.visitor import Arrived, Visitor, write_photo
+from tests.tools.page_driver import Arrived, Visitor, write_photo
+from tests.tools.serving import Server
 
 STYLES = {"draw": "Lines", "sketch": "Pencil", "composite": "Composite"}
 

@@ -10,8 +10,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from scripts.serving.settings import HOST, Ports
-from tests.serving import Server, free_ports
-from tests.visitor import Visitor
+from tests.tools.page_driver import Visitor
+from tests.tools.serving import Server, free_ports
 
 TOO_MANY_PIXELS = (10_000, 5_001)
 

@@ -9,7 +9,7 @@ from scripts.serving.errors import SetupError
 from scripts.serving.page import check_page_port, start_page, stop_page
 from scripts.serving.settings import HOST
 from scripts.serving.state import group_members
-from tests.serving import free_ports
+from tests.tools.serving import free_ports
 
 
 def test_a_port_in_use_is_told() -> None:

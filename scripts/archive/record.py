@@ -1,0 +1,66 @@
+"""Whether the archive on disk is what would be built now."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scripts.serving.paths import ROOT
+
+# What the entries of an archive depend on, beside the weights.
+CODE = ("handler/**/*.py", "handler/model-config.yaml", "model/*.py", "model/[nwq]*/*.py", "requirements/server.txt",
+        "scripts/archive/build.py", "model/quantization/photos/*.jpg")  # fmt: skip
+PINNED_WEIGHTS = ("model/lite/*", "weights.lock")
+
+
+@dataclass(frozen=True)
+class Record:
+    """Lies beside an archive and tells how it came about."""
+
+    inputs: str  # `inputs_digest` when it was built
+    archive: str  # SHA-256 of the archive
+    weights: str  # where they came from: hub, lite or the file's path
+
+
+def record_path(archive: Path) -> Path:
+    """portrait.mar -> portrait.json."""
+    return archive.with_suffix(".json")
+
+
+def read_record(archive: Path) -> Record | None:
+    """The record of `archive`; None when there is none, or no archive."""
+    try:
+        return Record(**json.loads(record_path(archive).read_text())) if archive.exists() else None
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def write_record(archive: Path, record: Record) -> None:
+    """The reverse of `read_record`."""
+    record_path(archive).write_text(json.dumps(asdict(record), indent=2) + "\n")
+
+
+def inputs_digest(weights: str, calibration: Path | None = None) -> str:
+    """SHA-256 over all that an archive is made of, the photos in `calibration` among it.
+
+    `weights` are auto, hub, lite or a file; no network is asked.
+    """
+    digest = hashlib.sha256(f"{weights}\0{calibration or ''}".encode())
+    paths = [path for pattern in (*CODE, *PINNED_WEIGHTS) for path in sorted(ROOT.glob(pattern))]
+    if Path(weights).is_file():
+        paths.append(Path(weights))
+    if calibration and calibration.is_dir():
+        paths += sorted(calibration.iterdir())
+    for path in paths:
+        if path.is_file():
+            digest.update(f"{path}\0{sha256_of(path)}\0".encode())
+    return digest.hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

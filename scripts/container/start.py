@@ -1,0 +1,106 @@
+"""Starts TorchServe in a container: `python -m scripts.container.start`, the image's entry point.
+
+It sets nothing up, and Java takes its place, so that signals and exit status are Java's own.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from scripts.archive.record import read_record, sha256_of
+from scripts.serving.errors import SetupError
+from scripts.serving.java import OLDEST, find_java
+from scripts.serving.machine import PRECISIONS, arrange, count_gpus, usable_cores, usable_memory
+from scripts.serving.paths import ARCHIVE
+from scripts.serving.precision import check_precision
+from scripts.serving.server import Run, java_command, server_environment, write_settings
+from scripts.serving.settings import Ports
+
+# Settings, keys and logs; the image makes it writable.
+FOLDER = Path("/var/lib/portrait")
+# Ten years. Keys are made anew at every start, and the health check needs its own for as long as the container runs.
+KEY_MINUTES = "5256000"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Never returns once Java runs; status 1 and one line when it cannot be started."""
+    options = _parser().parse_args(argv)
+    try:
+        _become_java(_run(options), options.host)
+    except (SetupError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _become_java(run: Run, host: str) -> NoReturn:
+    (run.folder / "logs").mkdir(exist_ok=True)
+    (run.folder / "key_file.json").unlink(missing_ok=True)  # of a run before this one
+    settings = write_settings(run, {**opened(host, run.ports), "token_expiration_min": KEY_MINUTES})
+    temporary = _fresh_folder()
+    command = java_command(run, temporary, settings["vmargs"])
+    print(shlex.join(command), flush=True)
+    os.chdir(run.folder)
+    os.execve(command[0], command, server_environment(run, temporary))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="portrait", description="Serve portraits from a container.")
+    add = parser.add_argument
+    add("--host", default="0.0.0.0", help="address for REST, gRPC and metrics; default: %(default)s, every network")
+    add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
+    add("--threads", type=int, help="shared by the workers that draw, up to four each; default: one for each core")
+    add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
+    add(
+        "--precision",
+        default="auto",
+        choices=PRECISIONS,
+        help="what to compute in; default: the fastest here",
+    )
+    add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> Run:
+    """What to run; raises `SetupError` without Java or with an archive that is not the one that was built."""
+    java = find_java()
+    if java is None:
+        raise SetupError(f"Java {OLDEST} or later is missing from the image")
+    record = read_record(ARCHIVE)
+    # An archive is code, and so one that anybody changed is not run.
+    if record is None or record.archive != sha256_of(ARCHIVE):
+        raise SetupError(f"{ARCHIVE} is not the archive that portrait.json beside it tells of; mount both, as built")
+    check_precision(ARCHIVE, options.precision)
+    gpus = count_gpus()
+    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads, gpus)
+    ports = Ports.at(options.port_offset)
+    return Run(ports, arrangement, not options.no_tokens, ARCHIVE, java, FOLDER, options.precision, gpus)
+
+
+def opened(host: str, ports: Ports) -> dict[str, str]:
+    """The doors for clients and Prometheus, on `host`.
+
+    Management is never opened: whoever reaches it can stop the service.
+    """
+    return {
+        "inference_address": f"http://{host}:{ports.rest}",
+        "metrics_address": f"http://{host}:{ports.metrics}",
+        "grpc_inference_address": host,
+    }
+
+
+def _fresh_folder() -> str:
+    """For what Java unpacks; what a run that was killed left in it is gone."""
+    folder = Path(tempfile.gettempdir(), "portrait")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return str(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

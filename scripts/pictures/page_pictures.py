@@ -1,0 +1,74 @@
+"""Renews the README's pictures of the page, as it stands before whoever opens it.
+
+Needs requirements/test.txt, Debian's Chromium and a running page: `bash scripts/serve.sh --web`.
+"""
+
+import argparse
+import io
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+FOLDER = Path(__file__).parents[2] / "docs"
+PATIENCE_MS = 120_000
+
+
+class Window(NamedTuple):
+    """How somebody looks at the page."""
+
+    name: str
+    width: int
+    height: int
+    colours: Literal["light", "dark"]
+    style: str
+
+
+WINDOWS = (
+    Window("page", 1200, 860, "light", "Pencil"),
+    Window("page-phone", 390, 844, "dark", "Lines"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write one WebP file a window; status 1 without Chromium."""
+    parser = argparse.ArgumentParser(description="Renew the README's pictures of the page.")
+    parser.add_argument("--page", default="http://127.0.0.1:8501", help="where it is")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures (default: docs)")
+    options = parser.parse_args(argv)
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("Chromium is missing. Install it:  sudo apt-get install -y chromium", file=sys.stderr)
+        return 1
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for window in WINDOWS:
+            path = options.out / f"{window.name}.webp"
+            with Image.open(io.BytesIO(_look(browser, options.page, window))) as picture:
+                picture.save(path, quality=85)
+            print(path)
+        browser.close()
+    return 0
+
+
+def _look(browser: Browser, address: str, window: Window) -> bytes:
+    """PNG of the page once the example is drawn."""
+    page = browser.new_page(
+        viewport={"width": window.width, "height": window.height}, color_scheme=window.colours, device_scale_factor=1.5
+    )
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(address)
+    page.get_by_role("button", name="Download").wait_for()
+    page.get_by_role("radiogroup", name="Style").get_by_text(window.style, exact=True).click()
+    page.get_by_text(f"is drawn: {window.style}").wait_for(state="attached")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(1500)  # for what fades
+    return page.screenshot()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

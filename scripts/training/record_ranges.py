@@ -1,0 +1,64 @@
+"""Record the int8 ranges that ship with the embedded weights: `python -m scripts.training.record_ranges PHOTOS`.
+
+To be run again whenever the embedded weights change: ranges of other weights are not used.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from handler.module_info import WEIGHT_TOPS
+from model.export import int8_drawing
+from model.quantization.pictures import read_photo
+from model.quantization.ranges import (
+    SHIPPED,
+    Gate,
+    QuantizationError,
+    pass_gate,
+    read_ranges,
+    record_ranges,
+    split,
+    write_ranges,
+)
+from model.weights.errors import WeightsError
+from model.weights.loading import load_network
+from model.weights.source import resolve
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Record on two photos of three, judge on the third; status 1 and no new file when the gate refuses."""
+    options = _parser().parse_args(argv)
+    recorded = options.output.with_name(options.output.name + ".new")
+    try:
+        weights = resolve(options.weights)
+        network = load_network(weights.path)
+        seen, unseen = split(options.photos)
+        write_ranges(recorded, weights, record_ranges(network, map(read_photo, tqdm(seen, "recording"))))
+        gate = Gate.of(network, [read_photo(path) for path in unseen])
+        for form in WEIGHT_TOPS:
+            found = gate.judge(int8_drawing(network, read_ranges(recorded), form))
+            print(f"{form} against fp32, the worst of {len(unseen)} photos that were not recorded: {found}")
+            pass_gate(form, found)
+        recorded.replace(options.output)
+    except (WeightsError, QuantizationError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        recorded.unlink(missing_ok=True)
+    print(options.output)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Record the int8 ranges that ship with the embedded weights.")
+    parser.add_argument("photos", type=Path, help="a folder; a third of its photos only judges")
+    parser.add_argument("--weights", default="lite", help="default: %(default)s")
+    parser.add_argument("--output", type=Path, default=SHIPPED, help="default: %(default)s")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

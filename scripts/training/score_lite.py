@@ -1,0 +1,131 @@
+"""Measures portrait weights, or the teacher, and shows what they draw.
+
+    python -m scripts.training.score_lite pairs ../shared/pairs --tool ../shared/tools/drawing_score.py
+    python -m scripts.training.score_lite background ../shared/photos WORK
+    python -m scripts.training.score_lite blank
+    python -m scripts.training.score_lite sheet docs/astronaut.jpg model/lite/sheet.jpg
+
+`--drawings FOLDER` keeps the drawings. WORK is the folder of `train_lite.py`, or a new one.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from model.training.backgrounds import Image
+from model.training.measure import Artist, Drawing, background_ink, blank_photos, load_score, score_pairs
+from model.training.plates import load_plates
+from model.training.preview import drawing_of, line_map
+from model.training.sheet import contact_sheet
+from model.training.subjects import read_hints
+from model.training.teacher import draw
+from model.weights.loading import load_network
+from model.weights.source import EMBEDDED
+from scripts.training.train_lite import HELD_OUT, JUDGES
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    return int(args.measure(args))
+
+
+def _pairs(args: argparse.Namespace) -> int:
+    artist = _teach if args.teacher else _artist(args.weights)
+    rows = []
+    for name, figures, drawing in score_pairs(args.pairs, artist, load_score(args.tool)):
+        rows.append(figures)
+        _line(name, figures)
+        _keep(args.drawings, f"{name}_drawing", drawing)
+    _line("mean", {key: float(np.mean([row[key] for row in rows])) for key in rows[0]})
+    return 0
+
+
+def _background(args: argparse.Namespace) -> int:
+    hints = read_hints()
+    table = load_plates(args.photos, args.work / "plates", hints)
+    artist = _artist(args.weights)
+    shares = []
+    for name in sorted({*JUDGES, *HELD_OUT} & set(table)):
+        plate = table[name][512]
+        drawing = artist(plate.photo)
+        shares.append(background_ink(drawing, plate))
+        _line(name + (" (chose the checkpoint)" if name in JUDGES else ""), {"far_background_ink": shares[-1]})
+        _keep(args.drawings, name, np.hstack([plate.photo[..., ::-1], _gray(drawing), _gray(plate.drawing)]))
+    _line("mean", {"far_background_ink": float(np.nanmean(shares))})
+    _line("worst", {"far_background_ink": float(np.nanmax(shares))})
+    return 0
+
+
+def _blank(args: argparse.Namespace) -> int:
+    network = load_network(args.weights)
+    for name, photo in blank_photos(args.side).items():
+        fused = line_map(network, photo)
+        _line(name, {"highest": float(fused.max()), "spread": float(fused.max() - fused.min())})
+        if args.drawings:
+            _keep(args.drawings, name.replace(" ", "_"), drawing_of(network, photo))
+    return 0
+
+
+def _sheet(args: argparse.Namespace) -> int:
+    photo = cv2.imread(str(args.photo), cv2.IMREAD_COLOR_RGB)
+    if photo is None:
+        raise SystemExit(f"{args.photo}: not a picture that OpenCV reads")
+    sheet = contact_sheet(photo.astype(np.uint8), _artist(args.weights))
+    return 0 if cv2.imwrite(str(args.sheet), sheet[..., ::-1]) else 1
+
+
+def _artist(weights: Path) -> Artist:
+    network = load_network(weights)
+    return lambda photo: drawing_of(network, photo)
+
+
+def _teach(photo: Image) -> Drawing:
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return (draw(gray) * 255).astype(np.uint8)
+
+
+def _gray(drawing: Drawing) -> Drawing:
+    return np.asarray(cv2.cvtColor(drawing, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _keep(folder: Path | None, name: str, picture: Drawing) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{name}.png"), picture)
+
+
+def _line(name: str, figures: dict[str, float]) -> None:
+    print(f"{name:34s}", *(f"{key} {value:.4f}" for key, value in figures.items()), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--weights", type=Path, default=EMBEDDED, help="default: the embedded ones")
+    common.add_argument("--drawings", type=Path, help="folder for the drawings")
+    measures = parser.add_subparsers(required=True)
+    pairs = measures.add_parser("pairs", parents=[common], help="against reference drawings")
+    pairs.add_argument("pairs", type=Path, help="folder of NAME_photo.png and NAME_drawing.png")
+    pairs.add_argument("--tool", type=Path, required=True, help="drawing_score.py")
+    pairs.add_argument("--teacher", action="store_true", help="score the classical drawing instead")
+    pairs.set_defaults(measure=_pairs)
+    background = measures.add_parser("background", parents=[common], help="ink behind people never trained on")
+    background.add_argument("photos", type=Path)
+    background.add_argument("work", type=Path)
+    background.set_defaults(measure=_background)
+    sheet = measures.add_parser("sheet", parents=[common], help="one photo in many lights and framings")
+    sheet.add_argument("photo", type=Path)
+    sheet.add_argument("sheet", type=Path, help="picture to write")
+    sheet.set_defaults(measure=_sheet)
+    blank = measures.add_parser("blank", parents=[common], help="photos of nobody")
+    blank.add_argument("--side", type=int, default=512, help="pixels (default: 512)")
+    blank.set_defaults(measure=_blank)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

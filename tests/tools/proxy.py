@@ -1,0 +1,117 @@
+"""Debian's nginx with deploy/nginx in front of a TorchServe, on free ports of this machine."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from scripts.serving.paths import BUILD, ROOT
+from scripts.serving.settings import HOST, Ports
+from tests.tools.serving import LARGE_MESSAGES
+
+DEPLOY = ROOT / "deploy" / "nginx"
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:{BUILD / 'nginx' / 'usr' / 'sbin'}"
+NGINX = shutil.which("nginx", path=PATH)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A running nginx."""
+
+    ports: Mapping[int, int]  # the one in deploy/nginx -> the one here
+    process: "subprocess.Popen[bytes]"
+    certificate: Path
+
+    def url(self, path: str, port: int = 8000) -> str:
+        """Of a path on one of its ports."""
+        return f"{'https' if port == 8443 else 'http'}://localhost:{self.ports[port]}{path}"
+
+    def channel(self, port: int = 7000) -> grpc.Channel:
+        """For gRPC; close it after use."""
+        target = f"localhost:{self.ports[port]}"
+        if port != 8443:
+            return grpc.insecure_channel(target, options=LARGE_MESSAGES)
+        trust = grpc.ssl_channel_credentials(self.certificate.read_bytes())
+        return grpc.secure_channel(target, trust, options=LARGE_MESSAGES)
+
+    def stop(self) -> None:
+        """SIGTERM, then wait."""
+        self.process.terminate()
+        self.process.wait(timeout=10)
+
+
+def start_proxy(folder: Path, upstream: Ports, keys: str = "", seconds: Mapping[str, int] | None = None) -> Proxy:
+    """nginx with deploy/nginx as it stands but for ports and paths.
+
+    `keys`: the text of a file of keys. `seconds`: time-outs by directive, for tests that cannot wait.
+    """
+    ports = {listed: _free_port() for listed in (8000, 7000, 8002, 8443)}
+    configuration = _lay_out(folder, ports, upstream, seconds or {})
+    (folder / "keys").mkdir()
+    if keys:
+        (folder / "keys" / "clients.map").write_text(keys)
+    _make_certificate(folder / "tls")
+    process = subprocess.Popen([*_command(folder, configuration), "-g", _globals()], stdout=subprocess.DEVNULL)
+    for port in ports.values():
+        _wait_for(port, process)
+    return Proxy(ports, process, folder / "tls" / "tls.crt")
+
+
+def _command(folder: Path, configuration: Path) -> list[str]:
+    return [NGINX or "nginx", "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
+
+
+def _globals() -> str:
+    # As root, nginx would give its workers to nobody, who cannot enter this folder.
+    return "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
+
+
+def _lay_out(folder: Path, ports: Mapping[int, int], upstream: Ports, seconds: Mapping[str, int]) -> Path:
+    """Copy deploy/nginx to where it goes below `folder` instead of /etc/nginx; returns nginx.conf."""
+    shutil.copytree(DEPLOY, folder / "portrait", ignore=shutil.ignore_patterns("tls"))
+    shutil.copytree(DEPLOY / "tls", folder / "tls")
+    changes = {" /tmp/": f" {folder}/", "/etc/nginx/": f"{folder}/"}
+    changes |= {f"listen {listed}": f"listen {HOST}:{port}" for listed, port in ports.items()}
+    doors = {8080: upstream.rest, 7070: upstream.grpc, 8082: upstream.metrics}
+    changes |= {f"server {HOST}:{listed}": f"server {HOST}:{port}" for listed, port in doors.items()}
+    files = [*(folder / "portrait").glob("*.conf"), *(folder / "tls").glob("*.conf")]
+    for file in files:
+        text = file.read_text()
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        for directive, number in seconds.items():
+            text = re.sub(rf"\b{directive} \d+s;", f"{directive} {number}s;", text)
+        file.write_text(text)
+    return folder / "portrait" / "nginx.conf"
+
+
+def _make_certificate(folder: Path) -> None:
+    files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subprocess.run(["openssl", "req", *kind, *subject, *files], check=True, capture_output=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0:
+                return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"nginx does not listen on port {port}")
+        time.sleep(0.05)
