@@ -4,10 +4,10 @@ import json
 from http import HTTPStatus
 from typing import NamedTuple
 
+from handler.arrays import LineMap
 from handler.errors import RequestError
 from handler.postprocess import encode, render
 from handler.preprocess import Job
-from handler.styles import LineMap
 
 
 class Answer(NamedTuple):

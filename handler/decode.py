@@ -10,9 +10,9 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from handler.arrays import Photo
 from handler.bombs import refuse_bombs
 from handler.errors import RequestError, refuse
-from handler.styles import Photo
 
 # what Pillow may try; MPO, the phones' JPEG with several pictures in it, comes with JPEG
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from handler.arrays import LineMap, Plane
+
 Tensor = NDArray[np.float32]  # (3, h, w): xx, yy and xy of a symmetric tensor at each pixel
 
 # All are tuned on portraits drawn at 1024 and 2048.
@@ -31,7 +32,7 @@ _HALO = 5  # of the map, above and below a strip: 1 for a step, 2 for the cubic,
 _BLOCK = 64  # of the picture
 
 
-def enlarge(lines: Plane, size: tuple[int, int]) -> Plane:
+def enlarge(lines: LineMap, size: tuple[int, int]) -> LineMap:
     """float32 (h, w) in [0, 1] -> float32 (H, W) in [0, 1]; `size` is (H, W).
 
     A map that has the size already is returned as it is; one that is larger is averaged down.
@@ -45,7 +46,7 @@ def enlarge(lines: Plane, size: tuple[int, int]) -> Plane:
     return _steepened(finer, dark, light, size)
 
 
-def _smoothed(lines: Plane) -> tuple[Plane, Plane, Plane]:
+def _smoothed(lines: LineMap) -> tuple[Plane, Plane, Plane]:
     """(h, w) -> (2 h, 2 w) smoothed along the lines; the darkest and the lightest value around, (h, w) each."""
     height, width = lines.shape
     tensor = _tensor(lines)
@@ -61,7 +62,7 @@ def _smoothed(lines: Plane) -> tuple[Plane, Plane, Plane]:
     return finer, dark, light
 
 
-def _tensor(lines: Plane) -> Tensor:
+def _tensor(lines: LineMap) -> Tensor:
     """(h, w) -> (3, h, w), a step of diffusion along the line at each pixel; the less of a line, the shorter."""
     # 128: what this kernel makes of a slope of 1 per pixel
     slope_x, slope_y = (cv2.Sobel(lines, cv2.CV_32F, *order, ksize=5, scale=1 / 128) for order in ((1, 0), (0, 1)))
@@ -77,7 +78,7 @@ def _tensor(lines: Plane) -> Tensor:
     return np.stack([share * (strength - difference), share * (strength + difference), -share * doubled])
 
 
-def _along_lines(lines: Plane, tensor: Tensor) -> Plane:
+def _along_lines(lines: LineMap, tensor: Tensor) -> Plane:
     """(h, w) and (3, h, w) -> (2 h, 2 w), diffused before and after enlarging: before, a step costs a quarter."""
     height, width = (2 * side for side in lines.shape)
     # 0.25: a pixel of the map is as long as two at twice its size, and steps are square pixels

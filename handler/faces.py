@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Photo = NDArray[np.uint8]  # (H, W, 3) RGB
+from handler.arrays import Gray, Photo
 
 # The published one, and one that sees darker faces and half-turned ones, asked where the first sees none.
 CASCADES = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
@@ -51,7 +50,7 @@ def face_square(photo: Photo, face: Box) -> Photo:
     return _cut(photo, round((top + bottom - side) / 2), round((left + right - side) / 2), side)
 
 
-def _detected(gray: NDArray[np.uint8], cascade: str) -> list[Box]:
+def _detected(gray: Gray, cascade: str) -> list[Box]:
     found, _, weights = _detector(cascade).detectMultiScale3(
         gray, SCALE_STEP, NEIGHBOURS, minSize=(SMALLEST_FACE, SMALLEST_FACE), outputRejectLevels=True
     )

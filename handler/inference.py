@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from handler.arrays import LineMap, LineMapBatch, Photo, PhotoBatch
 from handler.module_info import FORMS, INFO_FILE, ModuleInfo
 from handler.precision import AUTO, PRECISIONS, offered, prefers_plain, settle
-from handler.styles import LineMap, Photo
 
 
 class LineDrawer:
@@ -47,11 +47,11 @@ class LineDrawer:
             by_shape.setdefault(photo.shape, []).append(i)
         return list(by_shape.values())
 
-    def _draw(self, photos: np.typing.NDArray[np.uint8]) -> LineMap:
+    def _draw(self, photos: PhotoBatch) -> LineMapBatch:
         # the optimizer of TorchScript finds nothing here and makes the first two photos slow
         with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             batch = torch.from_numpy(photos).to(self.device).permute(0, 3, 1, 2)
-            lines: LineMap = self._module(batch).cpu().numpy()
+            lines: LineMapBatch = self._module(batch).cpu().numpy()
         return lines
 
 

@@ -10,10 +10,8 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.float32]
-Region = NDArray[np.uint8]
+from handler.arrays import LineMap, Mask, Region
 
 WORK_SIZE = 256  # the outline is soft, so more pixels would only cost time; lengths below are in pixels at this size
 INK = 0.85
@@ -29,7 +27,7 @@ SHRINK = 1.0  # the ink's threshold lies a little outside of the drawn outline
 SOFTNESS = 1.0
 
 
-def subject_mask(lines: NDArray[np.float32]) -> Mask:
+def subject_mask(lines: LineMap) -> Mask:
     """float32 (H, W) line map, 0 ink and 1 paper -> float32 (H, W), 1 subject and 0 background, with a soft edge.
 
     Where the frame cuts the subject off, the frame is its outline. A map without ink has no subject: all zeros.
@@ -43,7 +41,7 @@ def subject_mask(lines: NDArray[np.float32]) -> Mask:
     return np.clip(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
 
 
-def _ink(lines: NDArray[np.float32]) -> Region:
+def _ink(lines: LineMap) -> Region:
     """The line map's ink as 0 and 1, at the working size."""
     height, width = lines.shape
     scale = WORK_SIZE / max(height, width)

@@ -9,6 +9,7 @@ import torch
 from ts.utils.util import PredictionException
 
 from handler.answer import Answer, portrait, refusal
+from handler.arrays import LineMap
 from handler.cores import Cores
 from handler.describe import describe
 from handler.errors import RequestError
@@ -18,7 +19,6 @@ from handler.precision import device_of
 from handler.preprocess import Job, prepare
 from handler.request import parse_request
 from handler.settings import parse_settings
-from handler.styles import LineMap
 
 Row = Mapping[str, Any]
 Headers = Mapping[str, Any]

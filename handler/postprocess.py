@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from handler.arrays import LineMap, Photo, Picture
 from handler.enlarge import enlarge
 from handler.options import Colour, Options
-from handler.styles import STYLES, LineMap, Mix, Photo, Picture
+from handler.styles import STYLES, Mix
 
 
 def render(photo: Photo, lines: LineMap, options: Options) -> Picture:

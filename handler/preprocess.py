@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import cv2
 
+from handler.arrays import Photo
 from handler.decode import Limits, decode
 from handler.faces import face_square, find_faces
 from handler.options import STRETCH_SIDE, Options
 from handler.request import Request
-from handler.styles import Photo
 
 NATIVE_LONG_SIDE = 2048
 _INPUT_SIDE = 512

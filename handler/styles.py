@@ -8,14 +8,9 @@ from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from handler.arrays import Gray, LineMap, Photo, Picture, Plane
 from handler.mask import subject_mask
-
-Photo = NDArray[np.uint8]  # (H, W, 3) RGB
-LineMap = NDArray[np.float32]  # (H, W) in [0, 1], 0 ink and 1 paper
-Picture = NDArray[np.uint8]  # (H, W) ink on white paper, or (H, W, 4) RGBA for laying on any paper
-Plane = NDArray[np.float32]  # (H, W) in [0, 1], 0 dark and 1 light
 
 
 class Mix(NamedTuple):
@@ -120,5 +115,5 @@ def _reduced(image: _Image, reduction: float) -> _Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _to_levels(plane: Plane) -> NDArray[np.uint8]:
+def _to_levels(plane: Plane) -> Gray:
     return cv2.convertScaleAbs(plane, alpha=255)

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
+from handler.arrays import LineMap
 from handler.enlarge import enlarge
-from handler.styles import LineMap
 from tests.tools import sitter
 
 SCALE = 4

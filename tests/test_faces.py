@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from handler.faces import Box, Photo, face_square, find_faces
+from handler.arrays import Photo
+from handler.faces import Box, face_square, find_faces
 
 ASTRONAUT = skimage.data.astronaut()
 FACE = (224, 116)  # the middle between her eyes and her mouth: x, y

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
+from handler.arrays import LineMap, Photo
 from handler.cores import THREADS
 from handler.inference import LineDrawer, load
 from handler.module_info import WEIGHT_TOPS
 from handler.precision import natively_bf16, offered
-from handler.styles import LineMap, Photo
 from model.export import export_float
 from model.quantization.pictures import seeded_photo
 from model.weights.loading import load_network

@@ -8,10 +8,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # of the handler package: what a module may know; each may also know what stands above it
 LAYERS = (
-    {"errors", "mask", "faces", "enlarge", "cores", "module_info"},
-    {"styles", "bombs", "precision"},
-    {"options", "decode"},
-    {"request", "inference", "postprocess", "settings"},
+    {"arrays", "errors", "cores", "module_info"},
+    {"mask", "faces", "enlarge", "bombs", "precision"},
+    {"styles", "decode", "inference"},
+    {"options"},
+    {"request", "postprocess", "settings"},
     {"preprocess"},
     {"answer", "describe", "metrics"},
     {"portrait_handler"},

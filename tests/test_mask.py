@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from handler.arrays import LineMap
 from handler.mask import subject_mask
-from handler.styles import LineMap
 from tests.tools import sitter
 
 PAIRS = Path(__file__).parents[1] / ".." / "shared" / "pairs"

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from handler.arrays import Picture
 from handler.options import FORMATS, Background, Options
 from handler.postprocess import ENCODERS, encode, render
-from handler.styles import STYLES, Picture
+from handler.styles import STYLES
 from tests.tools import sitter
 
 BACKGROUNDS: list[Background] = ["white", "transparent", (200, 30, 90)]

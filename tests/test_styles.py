@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
+from handler.arrays import LineMap, Photo, Picture
 from handler.enlarge import enlarge
-from handler.styles import STYLES, LineMap, Mix, Photo, Picture, composite, draw, sketch
+from handler.styles import STYLES, Mix, composite, draw, sketch
 from tests.tools import sitter
 
 MIX = Mix(alpha=0.5, sigma=20)

@@ -13,13 +13,13 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
+from handler.arrays import Photo, Picture
 from handler.decode import Limits
 from handler.inference import LineDrawer, load
 from handler.options import Options
 from handler.postprocess import encode, render
 from handler.preprocess import prepare
 from handler.request import Request
-from handler.styles import Photo, Picture
 from model.export import export_float
 from model.weights.loading import load_network
 from model.weights.source import resolve

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from handler.arrays import Picture
 from handler.postprocess import encode
-from handler.styles import Picture
 from tests.tools.goldens import FOLDER, GOLDENS, LEAST_SIMILARITY, MOST_LEVELS, difference, stored
 
 SHEETS = Path("build/goldens")

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from handler.arrays import LineMap, Photo
 from handler.inference import forms_in, load
 from handler.precision import offered
-from handler.styles import LineMap, Photo
 
 _SIDE = 128  # emulated, an area of this size takes some seconds
 # dB against fp32 on x86-64, by what a precision's name begins with; integers as in model.quantization.ranges.GATE

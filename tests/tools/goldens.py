@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from handler.arrays import Picture
 from handler.options import Options
 from handler.postprocess import render
-from handler.styles import Picture
 from tests.tools import sitter
 
 FOLDER = Path(__file__).parents[1] / "golden"

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from handler.styles import LineMap, Photo
+from handler.arrays import LineMap, Photo
 
 _OVERSAMPLING = 4
 _WALL, _CLOTH, _HAIR = (150, 170, 190), (40, 60, 110), (70, 45, 30)
