@@ -35,6 +35,7 @@ WORKDIR /opt/portrait
 COPY --from=build /opt/portrait/.venv .venv
 COPY --from=build /opt/portrait/config.properties ./
 COPY --from=build /opt/portrait/handler/metrics.yaml handler/
+COPY --from=build /opt/portrait/model/__init__.py /opt/portrait/model/files.py model/
 COPY --from=build /opt/portrait/scripts scripts
 COPY --from=build /opt/portrait/build/model-store build/model-store
 # All that is ever written: settings, keys and logs (/var/lib/portrait), the unpacked archive (/tmp).

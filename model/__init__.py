@@ -1,19 +1,19 @@
 """The network, its weights, and the module that the archive carries; never part of a worker."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from model.weights.errors import WeightsError
-
 if TYPE_CHECKING:
+    from model.weights.errors import WeightsError
     from model.weights.loading import load_network
 
 __all__ = ["WeightsError", "load_network"]
 
+# torch takes seconds to import, and the image has of this package `files` alone: each name is looked up when used
+_PLACES = {"WeightsError": "model.weights.errors", "load_network": "model.weights.loading"}
+
 
 def __getattr__(name: str) -> Any:
-    # torch takes seconds to import; fetching weights, which must fail in time, does without it
-    if name == "load_network":
-        from model.weights.loading import load_network
-
-        return load_network
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from model.files import write_whole
 from model.quantization.ranges import PHOTOS, QuantizationError
 from model.weights.errors import WeightsError
 from model.weights.source import Weights
@@ -137,9 +138,7 @@ def _served(options: argparse.Namespace, weights: Weights) -> dict[str, Any]:
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
-    written = path.with_name(path.name + ".new")
-    written.write_text(json.dumps(report, indent=2) + "\n")
-    os.replace(written, path)
+    write_whole(path, json.dumps(report, indent=2) + "\n")
     print(path)
 
 

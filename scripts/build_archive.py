@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.export import ExportError
+from model.files import sha256_of
 from model.quantization.ranges import QuantizationError
 from model.weights.errors import WeightsError
 from model.weights.source import Weights
 from scripts.archive.build import ArchiveError, build
-from scripts.archive.record import Record, inputs_digest, sha256_of, write_record
+from scripts.archive.record import Record, inputs_digest, write_record
 from scripts.fetch_weights import add_hub_options, resolve_from
 from scripts.serving.paths import ARCHIVE
 from scripts.serving.settings import VERSION

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.archive.record import inputs_digest, read_record, sha256_of
+from model.files import sha256_of
+from scripts.archive.record import inputs_digest, read_record
 from scripts.serving import bootstrap, guide
 from scripts.serving.bootstrap import say
 from scripts.serving.errors import SetupError

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from handler.module_info import FORMS
+from model.files import sha256_of
 from model.weights.source import resolve
 from scripts.archive import build as archives
 from scripts.archive.build import ArchiveError, build, check
-from scripts.archive.record import Record, inputs_digest, read_record, sha256_of
+from scripts.archive.record import Record, inputs_digest, read_record
 from scripts.build_archive import main
 from scripts.serving.paths import ROOT
 

@@ -13,7 +13,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from scripts.archive.record import sha256_of
+from model.files import sha256_of
 from scripts.container import ready, start
 from scripts.serving.machine import JAVA_BYTES, Arrangement, arrange
 from scripts.serving.paths import ROOT
@@ -201,9 +201,16 @@ def copied(before: str) -> list[str]:
     return [source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]]
 
 
+def kept() -> list[str]:
+    """What of the checkout the last stage has, beside what was made in the first."""
+    copies = [line.split()[2:-1] for line in DOCKERFILE.splitlines() if line.startswith("COPY --from=build ")]
+    sources = [source.removeprefix("/opt/portrait/") for copy in copies for source in copy]
+    return [source for source in sources if source.split("/")[0] not in (".venv", "build")]
+
+
 @pytest.mark.parametrize(
     ("sources", "module"),
-    [(copied("RUN PIP_NO_CACHE_DIR"), "scripts.serving.prepare"), (["scripts"], "scripts.container.ready")],
+    [(copied("RUN PIP_NO_CACHE_DIR"), "scripts.serving.prepare"), (kept(), "scripts.container.ready")],
     ids=["setting up", "serving"],
 )
 def test_the_image_has_the_modules_that_it_runs(sources: list[str], module: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from model.files import write_whole
 from model.network.fused import convolutions, rsus
 from model.network.line_model import Drawing
 from model.network.u2net import U2Net
@@ -113,7 +114,7 @@ def write_ranges(path: Path, weights: Weights, ranges: Ranges) -> None:
     rows = {name: [float(f"{value:.4g}") for value in top.tolist()] for name, top in ranges.items()}
     lines = (f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
     text = f'{{"sha256": "{weights.sha256}",\n "ranges": {{\n' + ",\n".join(lines) + "\n}}\n"
-    path.write_text(text)
+    write_whole(path, text)
 
 
 def has_ranges(path: Path, weights: Weights) -> bool:

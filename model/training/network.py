@@ -1,7 +1,6 @@
 """The network while it learns: one training step, a running mean of its weights, its file."""
 
 import copy
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.files import whole
 from model.network.u2net import ARCHITECTURES, U2Net, published_name
 from model.training.precision import autocast
 from model.weights.loading import load_network
@@ -159,10 +159,9 @@ def save_weights(state: Mapping[str, Tensor], path: Path) -> None:
     halves = {published_name(name): _half(tensor) for name, tensor in state.items()}
     if not all(tensor.isfinite().all() for tensor in halves.values()):
         raise ValueError("weights: a value is not finite in half precision; train with a smaller rate")
-    part = path.with_suffix(".part.safetensors")
-    safetensors.torch.save_file(halves, part)
-    load_network(part)
-    os.replace(part, path)
+    with whole(path) as part:
+        safetensors.torch.save_file(halves, part)
+        load_network(part)
 
 
 def _half(tensor: Tensor) -> Tensor:

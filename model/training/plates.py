@@ -1,6 +1,5 @@
 """What training draws from: each photo, its mask and its drawing, at a few sizes, kept on disk."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from model.files import whole
 from model.training.subjects import Hint, Mask, NoFaceError, Photo, Subject, find_subject
 from model.training.teacher import Gray, Teacher, draw
 
@@ -132,6 +132,5 @@ def _save(plates: Plates, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = ("photo", "mask", "drawing")
     arrays = {f"{p}_{side}": getattr(plate, p) for side, plate in plates.items() for p in parts}
-    part = path.with_suffix(".part.npz")
-    np.savez(part, face=np.array(plates[SIDES[0]].face), **arrays)
-    os.replace(part, path)
+    with whole(path) as part:
+        np.savez(part, face=np.array(plates[SIDES[0]].face), **arrays)

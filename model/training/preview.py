@@ -1,6 +1,5 @@
 """Pictures of what a network draws, side by side with photo and target."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.files import whole
 from model.network.line_model import Drawing
 from model.network.u2net import U2Net
 from model.training.backgrounds import Image
@@ -35,10 +35,9 @@ def drawing_of(network: U2Net, photo: Image) -> NDArray[np.uint8]:
 def write_preview(network: U2Net, people: Sequence[Plates], path: Path, side: int = 384) -> None:
     """A row per person: photo, what the network draws, what it should draw."""
     rows = [_row(network, person, side) for person in people]
-    part = path.with_suffix(".part.png")
-    if not cv2.imwrite(str(part), np.vstack(rows)):
-        raise OSError(f"{path}: cannot be written")
-    os.replace(part, path)
+    with whole(path) as part:
+        if not cv2.imwrite(str(part), np.vstack(rows)):
+            raise OSError(f"{path}: cannot be written")
 
 
 def _row(network: U2Net, person: Plates, side: int) -> Image:

@@ -1,7 +1,6 @@
 """The training run: what is shown when, when it is saved, which weights are kept."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from numpy.random import Generator
 from tqdm import tqdm
 
+from model.files import whole
 from model.network.u2net import U2Net
 from model.training.backgrounds import Image, Size, without_person
 from model.training.network import (
@@ -189,9 +189,8 @@ def save_run(run: Run, recipe: Recipe, folder: Path) -> None:
         "best_loss": run.best_loss,
         "step": run.step,
     }
-    part = folder / f"{STATE_FILE}.part"
-    torch.save(stored, part)
-    os.replace(part, folder / STATE_FILE)
+    with whole(folder / STATE_FILE) as part:
+        torch.save(stored, part)
 
 
 def newest_weights(folder: Path) -> tuple[State, bool]:

@@ -13,9 +13,10 @@ import huggingface_hub
 from huggingface_hub import constants, errors
 from huggingface_hub.utils.tqdm import tqdm
 
+from model.files import sha256_of
 from model.weights.errors import WeightsError
 from model.weights.hub_errors import HUB_ERRORS, NOT_THERE, explain
-from model.weights.pin import Pin, read_lock, sha256_of, write_lock
+from model.weights.pin import Pin, read_lock, write_lock
 from model.weights.stall import Watch, while_alive
 
 _SHA256 = re.compile("[0-9a-f]{64}")

@@ -1,11 +1,10 @@
 """`weights.lock`: which bytes the hub gave at the first fetch, and the only ones taken from then on."""
 
-import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from model.files import write_whole
 from model.weights.errors import WeightsError
 
 
@@ -33,21 +32,8 @@ def read_lock(path: Path) -> Pin | None:
 
 
 def write_lock(path: Path, pin: Pin) -> None:
-    """Write the lock file, whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Write the lock file, whole or not at all. Raises `WeightsError` where it cannot be written."""
     try:
-        unfinished.write_text(json.dumps(asdict(pin), indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, json.dumps(asdict(pin), indent=2) + "\n")
     except OSError as error:
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

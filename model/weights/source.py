@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.files import sha256_of
 from model.weights.errors import WeightsError
 from model.weights.hub import PUBLISHED, HubFile, fetch
-from model.weights.pin import sha256_of
 
 EMBEDDED = Path(__file__).parents[1] / "lite" / "u2netp_portrait_lite.safetensors"
 LOCK = Path(__file__).parents[2] / "weights.lock"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from handler.module_info import FORMS
 from model.export import export
+from model.files import move_into_place
 from model.weights.source import Weights
 from scripts.serving.paths import ROOT
 from scripts.serving.settings import MODEL, VERSION
@@ -42,7 +43,7 @@ def build(weights: Weights, output: Path, version: str = VERSION, calibration: P
         (package / SERIALIZED).rename(stage / SERIALIZED)
         archive = _pack(stage, version)
         check(archive)
-        archive.replace(output)
+        move_into_place(archive, output)
     return [info.form for info in written]
 
 

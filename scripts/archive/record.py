@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from model.files import sha256_of, write_whole
 from scripts.serving.paths import ROOT
 
 # What the entries of an archive depend on, beside the weights.
@@ -37,7 +38,7 @@ def read_record(archive: Path) -> Record | None:
 
 def write_record(archive: Path, record: Record) -> None:
     """The reverse of `read_record`."""
-    record_path(archive).write_text(json.dumps(asdict(record), indent=2) + "\n")
+    write_whole(record_path(archive), json.dumps(asdict(record), indent=2) + "\n")
 
 
 def inputs_digest(weights: str, calibration: Path | None = None) -> str:
@@ -54,13 +55,4 @@ def inputs_digest(weights: str, calibration: Path | None = None) -> str:
     for path in paths:
         if path.is_file():
             digest.update(f"{path}\0{sha256_of(path)}\0".encode())
-    return digest.hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
     return digest.hexdigest()

@@ -1,6 +1,5 @@
 """What every engine of one run is given: the weights, the photos, and the modules made of them."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from handler.module_info import WEIGHT_TOPS
 from model.export import export_float, info_of, write_int8
+from model.files import sha256_of
 from model.network.u2net import ARCHITECTURES, U2Net, published_name
 from model.quantization.pictures import read_photo
 from model.quantization.ranges import PHOTOS, record_ranges, split
@@ -82,7 +82,7 @@ def seeded(path: Path, size: str) -> Weights:
     with torch.device("meta"):
         layout = U2Net(ARCHITECTURES[size]).state_dict()
     save_file({published_name(name): _drawn(name, shape, generator) for name, shape in layout.items()}, path)
-    return Weights(path, f"seeded-{size}", hashlib.sha256(path.read_bytes()).hexdigest())
+    return Weights(path, f"seeded-{size}", sha256_of(path))
 
 
 def _drawn(name: str, like: Tensor, generator: torch.Generator) -> Tensor:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from scripts.archive.record import read_record, sha256_of
+from model.files import sha256_of
+from scripts.archive.record import read_record
 from scripts.serving.errors import SetupError
 from scripts.serving.java import OLDEST, find_java
 from scripts.serving.machine import PRECISIONS, arrange, count_gpus, usable_cores, usable_memory

@@ -21,6 +21,7 @@ from handler.postprocess import encode, render
 from handler.preprocess import prepare
 from handler.request import Request
 from model.export import export_float
+from model.files import whole
 from model.weights.loading import load_network
 from model.weights.source import resolve
 
@@ -81,9 +82,8 @@ def in_rows(panels: Sequence[Image.Image], columns: int) -> Image.Image:
 def save(image: Image.Image, path: Path) -> None:
     """A PNG that is complete or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    image.save(partial, "PNG", optimize=True)
-    partial.replace(path)
+    with whole(path) as part:
+        image.save(part, "PNG", optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from model.files import whole
+
 FOLDER = Path(__file__).parents[2] / "docs"
 PATIENCE_MS = 120_000
 
@@ -48,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for window in WINDOWS:
             path = options.out / f"{window.name}.webp"
-            with Image.open(io.BytesIO(_look(browser, options.page, window))) as picture:
-                picture.save(path, quality=85)
+            with Image.open(io.BytesIO(_look(browser, options.page, window))) as picture, whole(path) as part:
+                picture.save(part, quality=85)
             print(path)
         browser.close()
     return 0

@@ -11,6 +11,7 @@ import numpy as np
 
 from handler.arrays import Picture
 from handler.postprocess import encode
+from model.files import write_whole
 from tests.tools.goldens import FOLDER, GOLDENS, LEAST_SIMILARITY, MOST_LEVELS, difference, stored
 
 SHEETS = Path("build/goldens")
@@ -39,9 +40,7 @@ def renew(name: str, folder: Path, sheets: Path) -> Path | None:
 
 def _write(path: Path, picture: Picture) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(encode(picture, "png"))
-    partial.replace(path)
+    write_whole(path, encode(picture, "png"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

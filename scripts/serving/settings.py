@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.files import write_whole
 from scripts.serving.errors import SetupError
 
 HOST = "127.0.0.1"
@@ -67,4 +68,4 @@ def settings_of_run(ports: Ports, workers: int, tokens: bool, model_store: Path,
 def write_properties(settings: Mapping[str, str], path: Path) -> None:
     """The reverse of `read_properties`; backslashes are escaped as Java wants them."""
     escaped = ((key, value.replace("\\", "\\\\")) for key, value in settings.items())
-    path.write_text("".join(f"{key}={value}\n" for key, value in escaped))
+    write_whole(path, "".join(f"{key}={value}\n" for key, value in escaped))

@@ -5,6 +5,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from model.files import write_whole
 from scripts.serving.paths import BUILD
 
 
@@ -24,9 +25,7 @@ def folder_of(rest_port: int) -> Path:
 
 def write_state(folder: Path, state: State) -> None:
     """Remember `state`, all of it or nothing."""
-    draft = folder / "state.json.new"
-    draft.write_text(json.dumps(asdict(state)))
-    draft.replace(folder / "state.json")
+    write_whole(folder / "state.json", json.dumps(asdict(state)))
 
 
 def read_state(folder: Path) -> State | None:

@@ -12,11 +12,14 @@ from tqdm import tqdm
 
 from handler.module_info import WEIGHT_TOPS
 from model.export import int8_drawing
+from model.files import whole
+from model.network.u2net import U2Net
 from model.quantization.pictures import read_photo
 from model.quantization.ranges import (
     SHIPPED,
     Gate,
     QuantizationError,
+    Ranges,
     pass_gate,
     read_ranges,
     record_ranges,
@@ -31,25 +34,27 @@ from model.weights.source import resolve
 def main(argv: Sequence[str] | None = None) -> int:
     """Record on two photos of three, judge on the third; status 1 and no new file when the gate refuses."""
     options = _parser().parse_args(argv)
-    recorded = options.output.with_name(options.output.name + ".new")
     try:
         weights = resolve(options.weights)
         network = load_network(weights.path)
         seen, unseen = split(options.photos)
-        write_ranges(recorded, weights, record_ranges(network, map(read_photo, tqdm(seen, "recording"))))
-        gate = Gate.of(network, [read_photo(path) for path in unseen])
-        for form in WEIGHT_TOPS:
-            found = gate.judge(int8_drawing(network, read_ranges(recorded), form))
-            print(f"{form} against fp32, the worst of {len(unseen)} photos that were not recorded: {found}")
-            pass_gate(form, found)
-        recorded.replace(options.output)
+        with whole(options.output) as recorded:
+            write_ranges(recorded, weights, record_ranges(network, map(read_photo, tqdm(seen, "recording"))))
+            _judge(network, read_ranges(recorded), unseen)
     except (WeightsError, QuantizationError) as error:
         print(error, file=sys.stderr)
         return 1
-    finally:
-        recorded.unlink(missing_ok=True)
     print(options.output)
     return 0
+
+
+def _judge(network: U2Net, ranges: Ranges, unseen: Sequence[Path]) -> None:
+    """Print how near each integer form comes to fp32; raises `QuantizationError` where the gate refuses one."""
+    gate = Gate.of(network, [read_photo(path) for path in unseen])
+    for form in WEIGHT_TOPS:
+        found = gate.judge(int8_drawing(network, ranges, form))
+        print(f"{form} against fp32, the worst of {len(unseen)} photos that were not recorded: {found}")
+        pass_gate(form, found)
 
 
 def _parser() -> argparse.ArgumentParser:

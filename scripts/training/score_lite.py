@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from model.files import whole
 from model.training.backgrounds import Image
 from model.training.measure import Artist, Drawing, background_ink, blank_photos, load_score, score_pairs
 from model.training.plates import load_plates
@@ -75,7 +76,8 @@ def _sheet(args: argparse.Namespace) -> int:
     if photo is None:
         raise SystemExit(f"{args.photo}: not a picture that OpenCV reads")
     sheet = contact_sheet(photo.astype(np.uint8), _artist(args.weights))
-    return 0 if cv2.imwrite(str(args.sheet), sheet[..., ::-1]) else 1
+    _write(args.sheet, np.asarray(sheet[..., ::-1], np.uint8))
+    return 0
 
 
 def _artist(weights: Path) -> Artist:
@@ -95,7 +97,14 @@ def _gray(drawing: Drawing) -> Drawing:
 def _keep(folder: Path | None, name: str, picture: Drawing) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / f"{name}.png"), picture)
+        _write(folder / f"{name}.png", picture)
+
+
+def _write(path: Path, picture: Drawing) -> None:
+    """BGR or gray uint8 -> a file of the kind that its suffix names. Raises `OSError`."""
+    with whole(path) as part:
+        if not cv2.imwrite(str(part), picture):
+            raise OSError(f"{path}: cannot be written")
 
 
 def _line(name: str, figures: dict[str, float]) -> None:
