@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 
 from handler.module_info import WEIGHT_TOPS
+from handler.onednn import convolve_bytes, pack_bytes
 
 AUTO = "auto"
 # oneDNN's names of the instruction sets below AVX2, AVX-512 and bf16
@@ -73,10 +74,8 @@ def sums_exactly(top: int) -> bool:
     maps = torch.full((1, channels, 8, 8), 255, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
     weight = torch.full((16, channels, 3, 3), top, dtype=torch.int8)
     scale, zero = torch.ones(16), torch.zeros(16, dtype=torch.int32)
-    packed = torch.ops.onednn.qconv_prepack(weight, scale, 1.0, 0, [1, 1], [0, 0], [1, 1], 1, None)
-    sums = torch.ops.onednn.qconv2d_pointwise(
-        maps, 1.0, 0, packed, scale, zero, None, [1, 1], [0, 0], [1, 1], 1, 1.0, 0, torch.float32, "none", [], ""
-    )
+    packed = pack_bytes(weight, scale, 0, [0, 0], [1, 1], 1)
+    sums = convolve_bytes(maps, 0, packed, scale, zero, None, [0, 0], [1, 1], 1, torch.float32, "none")
     return bool((sums == 255 * top * channels * taps).all())
 
 

@@ -109,7 +109,10 @@ def script(drawing: Drawing, info: ModuleInfo) -> bytes:
 
 
 def _without_paths(written: io.BytesIO) -> bytes:
-    """TorchScript's debug records name source files of this machine: leave them out."""
+    """TorchScript's debug records name source files of this machine: leave them out.
+
+    `torch._C.PyTorchFile*` are private to torch too; tests/test_onednn.py holds them against the pinned one.
+    """
     reader, stripped = torch._C.PyTorchFileReader(written), io.BytesIO()
     writer = torch._C.PyTorchFileWriter(stripped)
     for name in sorted(reader.get_all_records()):

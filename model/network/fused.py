@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from model.network.onednn import convolve, convolve_onto, pack
 from model.network.u2net import ConvBnRelu, Rsu, U2Net, pool, upsample_like
 
 SMALL = 3
@@ -46,10 +47,7 @@ class FusedConv(nn.Module):
         self.bias = self.bias.to(dtype)
         self.weight = self.laid(self.weight.to(dtype))
         if not self.weight.is_cuda and not self.plain:
-            # as the kernels for channels last want them: a form that cannot be saved
-            self.weight = torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight, self.padding, [1, 1], self.dilation, 1
-            )
+            self.weight = pack(self.weight, self.padding, self.dilation)
 
     @torch.jit.export
     def laid(self, x: Tensor) -> Tensor:
@@ -64,10 +62,8 @@ class FusedConv(nn.Module):
         if x.is_cuda:
             y = F.conv2d(x, self.weight, self.bias, [1, 1], self.padding, self.dilation)
             return F.relu(y) if self.activation == "relu" else y
-        z: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            apart(x, self.phases), self.weight, self.bias,
-            self.padding, [1, 1], self.dilation, 1, self.activation, [], "",
-        )  # fmt: skip
+        maps = apart(x, self.phases)
+        z = convolve(maps, self.weight, self.bias, self.padding, self.dilation, self.activation)
         return together(z, self.phases, x)
 
     @torch.jit.export
@@ -77,10 +73,8 @@ class FusedConv(nn.Module):
         if x.is_cuda:
             y = y.add_(F.conv2d(x, self.weight, self.bias, [1, 1], self.padding, self.dilation))
             return F.relu_(y) if self.activation == "relu" else y
-        z: Tensor = torch.ops.mkldnn._convolution_pointwise_(
-            apart(y, self.phases), apart(x, self.phases), self.weight, self.bias,
-            self.padding, [1, 1], self.dilation, 1, "add", 1.0, self.activation, [], "",
-        )  # fmt: skip
+        sums, maps = apart(y, self.phases), apart(x, self.phases)
+        z = convolve_onto(sums, maps, self.weight, self.bias, self.padding, self.dilation, self.activation)
         return together(z, self.phases, x)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from handler.onednn import convolve_bytes, pack_bytes
 from model.network.fused import (
     FusedU2Net,
     SideOutput,
@@ -72,17 +73,14 @@ class ByteConv(nn.Module):
     @torch.jit.export
     def prepare(self, dtype: torch.dtype, plain: bool) -> None:
         """Pack the weights as this machine's kernels want them: a form that cannot be saved."""
-        self.weight = torch.ops.onednn.qconv_prepack(
-            self.weight, self.scale, 1.0, self.zero_point, [1, 1], self.padding, self.dilation, 1, None
-        )
+        self.weight = pack_bytes(self.weight, self.scale, self.zero_point, self.padding, self.dilation, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.onednn.qconv2d_pointwise(
-            x, 1.0, self.zero_point, self.weight, self.scale, self.zero, self.bias,
-            [1, 1], self.padding, self.dilation, 1, 1.0, 0,
-            torch.uint8 if self.relu else torch.float32, "relu" if self.relu else "none", [], "",
+        dtype, activation = (torch.uint8, "relu") if self.relu else (torch.float32, "none")
+        return convolve_bytes(
+            x, self.zero_point, self.weight, self.scale, self.zero, self.bias,
+            self.padding, self.dilation, 1, dtype, activation,
         )  # fmt: skip
-        return y
 
 
 class EmulatedConv(ByteConv):
@@ -148,9 +146,9 @@ class ByteJoin(nn.Module):
         self.conv.prepare(dtype, plain)
         rows = torch.tensor([[1, 3, 0], [0, 3, 1]], dtype=torch.int8)
         self.quarters = [
-            torch.ops.onednn.qconv_prepack(
+            pack_bytes(
                 (rows[i // 2].unsqueeze(1) * rows[i % 2]).expand(self.channels, 1, 3, 3).contiguous(),
-                self.scale, 1.0, 0, [1, 1], [0, 0], [1, 1], self.channels, None,
+                self.scale, 0, [0, 0], [1, 1], self.channels,
             )
             for i in range(4)
         ]  # fmt: skip
@@ -183,10 +181,9 @@ class ByteJoin(nn.Module):
         """
         framed = F.pad(deep, [1, 1, 1, 1], "replicate")
         for i, taps in enumerate(self.quarters):
-            both[:, : self.channels, i // 2 :: 2, i % 2 :: 2] = torch.ops.onednn.qconv2d_pointwise(
-                framed, 1.0, 0, taps, self.scale, self.zero, None,
-                [1, 1], [0, 0], [1, 1], self.channels, 1.0, 0, torch.uint8, "none", [], "",
-            )  # fmt: skip
+            both[:, : self.channels, i // 2 :: 2, i % 2 :: 2] = convolve_bytes(
+                framed, 0, taps, self.scale, self.zero, None, [0, 0], [1, 1], self.channels, torch.uint8, "none"
+            )
 
 
 class ByteSteps(Steps):
