@@ -17,7 +17,7 @@ from handler.options import STRETCH_SIDE, Options
 from handler.request import Request
 
 NATIVE_LONG_SIDE = 2048
-_INPUT_SIDE = 512
+INPUT_SIDE = 512
 _INPUT_STEP = 32
 _MOST_ASPECT = 4.0
 
@@ -43,7 +43,7 @@ def prepare(request: Request, limits: Limits) -> Job:
         picture = network_input = (STRETCH_SIDE, STRETCH_SIDE)
     else:
         picture, network_input = picture_size(view, options.size), input_size(view)
-    return Job(_resize(view, picture), _resize(view, network_input), options, faces)
+    return Job(resize(view, picture), resize(view, network_input), options, faces)
 
 
 def _whole(photo: Photo) -> tuple[Photo, None]:
@@ -72,25 +72,26 @@ def picture_size(photo: Photo, long_side: int | None) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def input_size(photo: Photo) -> tuple[int, int]:
-    """(height, width) of about 512 x 512 pixels with the photo's aspect, in steps of 32."""
+def input_size(photo: Photo, side: int = INPUT_SIDE) -> tuple[int, int]:
+    """(height, width) of about `side` x `side` pixels with the photo's aspect, in steps of 32."""
     height, width = photo.shape[:2]
     aspect = min(max(width / height, 1 / _MOST_ASPECT), _MOST_ASPECT)
-    return _stepped(_INPUT_SIDE / math.sqrt(aspect)), _stepped(_INPUT_SIDE * math.sqrt(aspect))
+    return _stepped(side / math.sqrt(aspect)), _stepped(side * math.sqrt(aspect))
 
 
 def _stepped(side: float) -> int:
-    return round(side / _INPUT_STEP) * _INPUT_STEP
+    return max(1, round(side / _INPUT_STEP)) * _INPUT_STEP
 
 
 def _decoded_side(options: Options) -> int | None:
     """How many pixels of the long side are of use; None: all, as a face may be a small part."""
     if options.frame == "face":
         return None
-    return max(options.size or NATIVE_LONG_SIDE, 2 * _INPUT_SIDE)
+    return max(options.size or NATIVE_LONG_SIDE, 2 * INPUT_SIDE)
 
 
-def _resize(photo: Photo, size: tuple[int, int]) -> Photo:
+def resize(photo: Photo, size: tuple[int, int]) -> Photo:
+    """uint8 (H, W, 3) -> uint8 (height, width, 3) of that `size`; the photo itself where it has it already."""
     if photo.shape[:2] == size:
         return photo
     shrinks = size[0] * size[1] < photo.shape[0] * photo.shape[1]

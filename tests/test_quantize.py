@@ -1,16 +1,22 @@
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 
 import model.quantization.ranges
+from handler.decode import Limits
 from handler.module_info import FORMS, WEIGHT_TOPS
+from handler.options import Options
 from handler.precision import offered
+from handler.preprocess import prepare
+from handler.request import Request
 from model.export import export, int8_drawing, read
 from model.network.int8 import ByteConv, ByteJoin, ByteSteps, channel_units, int8_network
 from model.network.line_model import ByteDrawing, Drawing
@@ -65,7 +71,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_integer_form_passes_the_gate_on_unseen_photos(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.quantization.pictures._SIDE", 96)
+    monkeypatch.setattr(model.quantization.ranges, "_CALIBRATION_SIDE", 96)
     assert [info.form for info in export(weights, tmp_path, photos)] == list(FORMS)
     assert {path.name for path in tmp_path.iterdir()} == set(FORMS.values())
     here = offered("cpu", WEIGHT_TOPS)
@@ -104,7 +110,7 @@ def test_weights_stay_within_their_bits(network: U2Net, ranges: Ranges) -> None:
 def test_a_form_that_fails_the_gate_is_left_out_and_the_log_says_by_how_much(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("model.quantization.pictures._SIDE", 96)
+    monkeypatch.setattr(model.quantization.ranges, "_CALIBRATION_SIDE", 96)
     monkeypatch.setattr(model.quantization.ranges, "record_ranges", lambda *_: dull_ranges(load_network(weights.path)))
     with caplog.at_level(logging.WARNING):
         assert [info.form for info in export(weights, tmp_path, photos)] == ["float"]
@@ -116,12 +122,12 @@ def test_a_form_that_fails_the_gate_is_left_out_and_the_log_says_by_how_much(
 def test_weights_without_ranges_of_their_own_become_int8_by_the_photos_of_the_project(
     weights: Weights, network: U2Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.quantization.pictures._SIDE", 64)
+    monkeypatch.setattr(model.quantization.ranges, "_CALIBRATION_SIDE", 64)
     monkeypatch.setattr(model.quantization.ranges, "_GATE_SIDE", 64)
     found, gate = ranges_and_gate(network, weights, None)
     seen, unseen = split(PHOTOS)
     assert (len(seen), len(unseen), len(gate.photos)) == (8, 4, 4)
-    expected = record_ranges(network, [read_photo(path) for path in seen])
+    expected = record_ranges(network, [read_photo(path, 64) for path in seen])
     assert all(torch.equal(found[name], top) for name, top in expected.items())
 
 
@@ -204,11 +210,22 @@ def test_too_few_photos_are_refused(tmp_path: Path) -> None:
         split(tmp_path)
 
 
-def test_a_photo_is_framed_as_a_worker_frames_it(tmp_path: Path) -> None:
-    Image.new("RGB", (300, 200)).save(tmp_path / "wide.png")
-    Image.new("RGB", (10, 1000)).save(tmp_path / "tall.png")
-    assert read_photo(tmp_path / "wide.png").shape == (1, 3, 416, 640)
-    assert read_photo(tmp_path / "tall.png").shape == (1, 3, 1024, 256)
+@pytest.mark.parametrize("size", [(300, 200), (10, 1000), (1000, 1000), (2600, 4200)])
+def test_a_photo_is_what_a_worker_shows_the_network(size: tuple[int, int], tmp_path: Path) -> None:
+    pixels = seeded_photo(1, size[1] // 10, size[0] // 10)[0].permute(1, 2, 0).numpy()
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.fromarray(pixels).resize(size).save(tmp_path / "photo.jpg", exif=turned)
+    served = prepare(Request((tmp_path / "photo.jpg").read_bytes(), Options()), Limits()).network_input
+    assert np.array_equal(read_photo(tmp_path / "photo.jpg")[0].permute(1, 2, 0).numpy(), served)
+
+
+def test_a_damaged_photo_is_named(photos: Path, tmp_path: Path, network: U2Net, weights: Weights) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:500])
+    with pytest.raises(QuantizationError, match=r"2\.png: photo: the file is damaged"):
+        ranges_and_gate(network, weights, folder)
 
 
 @pytest.mark.parametrize("shape", [(2, 16, 6, 8), (1, 3, 7, 5), (1, 16, 1, 1)])

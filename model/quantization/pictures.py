@@ -1,16 +1,21 @@
-"""Pictures to measure a network with: photos of a folder, or seeded ones where there is none."""
+"""Pictures to measure a network with: photos of a folder, or seeded ones where there is none.
+
+Photos are decoded, turned and resized by the worker's own functions, so that int8 is made and judged on the very
+pixels that it will be served.
+"""
 
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
+from handler.decode import Limits, decode
+from handler.preprocess import INPUT_SIDE, NATIVE_LONG_SIDE, input_size, resize
+
 _KINDS = (".jpg", ".jpeg", ".png", ".webp")
 SAMPLE = Path(__file__).parents[2] / "docs" / "astronaut.jpg"
-_SIDE, _STEP, _MOST_ASPECT = 512, 32, 4.0
 
 
 def photo_files(folder: Path) -> list[Path]:
@@ -18,17 +23,18 @@ def photo_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _KINDS)
 
 
-def read_photo(path: Path, side: int | None = None) -> Tensor:
-    """Photo -> network input as a worker frames it: uint8 RGB (1, 3, H, W) of about 512 x 512, or `side` squared."""
-    with Image.open(path) as image:
-        photo = ImageOps.exif_transpose(image).convert("RGB")
-    aspect = min(max(photo.width / photo.height, 1 / _MOST_ASPECT), _MOST_ASPECT)
-    size = [max(1, round((side or _SIDE) * share / _STEP)) * _STEP for share in (aspect**0.5, aspect**-0.5)]
-    small = photo.resize((size[0], size[1]), Image.Resampling.BOX)
+def read_photo(path: Path, side: int = INPUT_SIDE) -> Tensor:
+    """What a worker shows the network of a photo: uint8 RGB (1, 3, H, W) of about `side` x `side`.
+
+    Raises `RequestError` for what a worker would refuse.
+    """
+    photo = decode(path.read_bytes(), Limits(), NATIVE_LONG_SIDE)
+    small = resize(photo, input_size(photo, side))
+    # a copy: what Pillow decoded may not be written to, and torch warns of that
     return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
 
 
-def sample_photos(side: int = _SIDE) -> list[Tensor]:
+def sample_photos(side: int = INPUT_SIDE) -> list[Tensor]:
     """The project's own portrait as it is, dark and low in contrast: uint8 RGB (1, 3, side, side) each."""
     photo = F.interpolate(read_photo(SAMPLE).float(), (side, side), mode="bilinear", antialias=True)
     return [
@@ -36,7 +42,7 @@ def sample_photos(side: int = _SIDE) -> list[Tensor]:
     ]
 
 
-def seeded_photo(seed: int, height: int = _SIDE, width: int = _SIDE) -> Tensor:
+def seeded_photo(seed: int, height: int = INPUT_SIDE, width: int = INPUT_SIDE) -> Tensor:
     """Blotches of all sizes, as photos have them: uint8 RGB (1, 3, H, W); every third is dark."""
     generator = torch.Generator().manual_seed(seed)
     photo = torch.zeros(1, 3, height, width)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from handler.errors import RequestError
+from handler.preprocess import INPUT_SIDE
 from model.files import write_whole
 from model.network.fused import convolutions, rsus
 from model.network.line_model import Drawing
@@ -23,6 +25,7 @@ SHIPPED = EMBEDDED.with_name("int8_ranges.json")
 PHOTOS = Path(__file__).parent / "photos"
 _FEWEST = 6
 _GATE_SHARE = 3  # every third photo is kept for the gate
+_CALIBRATION_SIDE = INPUT_SIDE  # photos are shown to the network as large as a worker shows them
 _GATE_SIDE = 256  # of the project's own photos: they are drawn up to five times, once in emulation
 
 Ranges = dict[str, Tensor]
@@ -62,10 +65,20 @@ def ranges_and_gate(network: U2Net, weights: Weights, folder: Path | None) -> tu
     but the ranges of the embedded weights, which were recorded on more. Raises `QuantizationError`.
     """
     seen, unseen = split(folder or PHOTOS)
-    gate = Gate.of(network, [read_photo(path) if folder else read_photo(path, _GATE_SIDE) for path in unseen])
+    side = _CALIBRATION_SIDE if folder else _GATE_SIDE
+    gate = Gate.of(network, [calibration_photo(path, side) for path in unseen])
     if folder is None and has_ranges(SHIPPED, weights):
         return read_ranges(SHIPPED), gate
-    return record_ranges(network, map(read_photo, _shown(seen, "recording ranges"))), gate
+    photos = (calibration_photo(path) for path in _shown(seen, "recording ranges"))
+    return record_ranges(network, photos), gate
+
+
+def calibration_photo(path: Path, side: int | None = None) -> Tensor:
+    """`read_photo` of about `side` x `side`, or as large as a worker's; raises `QuantizationError` with its name."""
+    try:
+        return read_photo(path, side or _CALIBRATION_SIDE)
+    except RequestError as error:
+        raise QuantizationError(f"calibration: {path}: {error}") from error
 
 
 def _shown(items: Sequence[Item], what: str) -> Iterable[Item]:

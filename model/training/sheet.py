@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from handler.preprocess import input_size, resize
 from model.training.backgrounds import Image
 from model.training.measure import Artist
 
@@ -55,13 +56,9 @@ def contact_sheet(photo: Image, artist: Artist, columns: int = 2) -> Image:
     return np.asarray(np.vstack(rows), np.uint8)
 
 
-def framed(photo: Image, area: int = 512 * 512) -> Image:
-    """The photo at about that many pixels, its aspect kept, sides multiples of 32."""
-    height, width = photo.shape[:2]
-    scale = (area / (height * width)) ** 0.5
-    size = (max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(photo, size, interpolation=how), np.uint8)
+def framed(photo: Image) -> Image:
+    """The photo as a worker shows it to the network: RGB uint8 (H, W, 3), sides multiples of 32."""
+    return resize(photo, input_size(photo))
 
 
 def _pair(photo: Image, artist: Artist) -> Image:

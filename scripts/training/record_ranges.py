@@ -14,12 +14,12 @@ from handler.module_info import WEIGHT_TOPS
 from model.export import int8_drawing
 from model.files import whole
 from model.network.u2net import U2Net
-from model.quantization.pictures import read_photo
 from model.quantization.ranges import (
     SHIPPED,
     Gate,
     QuantizationError,
     Ranges,
+    calibration_photo,
     pass_gate,
     read_ranges,
     record_ranges,
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         network = load_network(weights.path)
         seen, unseen = split(options.photos)
         with whole(options.output) as recorded:
-            write_ranges(recorded, weights, record_ranges(network, map(read_photo, tqdm(seen, "recording"))))
+            write_ranges(recorded, weights, record_ranges(network, map(calibration_photo, tqdm(seen, "recording"))))
             _judge(network, read_ranges(recorded), unseen)
     except (WeightsError, QuantizationError) as error:
         print(error, file=sys.stderr)
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _judge(network: U2Net, ranges: Ranges, unseen: Sequence[Path]) -> None:
     """Print how near each integer form comes to fp32; raises `QuantizationError` where the gate refuses one."""
-    gate = Gate.of(network, [read_photo(path) for path in unseen])
+    gate = Gate.of(network, [calibration_photo(path) for path in unseen])
     for form in WEIGHT_TOPS:
         found = gate.judge(int8_drawing(network, ranges, form))
         print(f"{form} against fp32, the worst of {len(unseen)} photos that were not recorded: {found}")
