@@ -1,4 +1,4 @@
-"""The private operators of torch are what they were when our calls of them were written, and are called nowhere else."""
+"""Private operators of torch are what they were when our calls were written, and are called in two files only."""
 
 import ast
 import re
@@ -45,7 +45,7 @@ def test_a_private_operator_is_what_our_calls_were_written_for(name: str) -> Non
     found = [str(schema) for schema in torch._C._jit_get_schemas_for_operator(operator)]
     assert f"{name}{SCHEMAS[name]}" in found, (
         f"{operator} is private to torch, and not in {torch.__version__} what it was in the pinned torch=={PIN}: "
-        f"adapt the calls in {' and '.join(sorted(HOMES))}, draw anew with each form of the network, then record it here"
+        f"adapt the calls in {' and '.join(sorted(HOMES))}, draw with each form of the network, then record it here"
     )
 
 
@@ -75,4 +75,4 @@ def private_names(path: Path) -> set[str]:
 def test_private_operators_are_called_in_two_files() -> None:
     sources = [path for room in ("handler", "model", "scripts", "web") for path in (ROOT / room).rglob("*.py")]
     found = {str(path.relative_to(ROOT)): names for path in sources if (names := private_names(path))}
-    assert found == dict.fromkeys(HOMES, {"torch.ops"}) | {ARCHIVES: {"torch._C"}}
+    assert found == {home: {"torch.ops"} for home in HOMES} | {ARCHIVES: {"torch._C"}}
