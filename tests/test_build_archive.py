@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,10 +14,12 @@ from handler.module_info import FORMS
 from model.files import sha256_of
 from model.weights.source import resolve
 from scripts.archive import build as archives
+from scripts.archive import record
 from scripts.archive.build import ArchiveError, build, check
 from scripts.archive.record import Record, inputs_digest, read_record
 from scripts.build_archive import main
 from scripts.serving.paths import ROOT
+from tests.tools.imports import import_graph, modules, reached
 
 
 def entries(archive: Path) -> dict[str, bytes]:
@@ -106,6 +109,40 @@ def test_digest_of_inputs_follows_weights_and_photos(tmp_path: Path) -> None:
     assert digests[-2] == inputs_digest(str(file))
 
 
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the checkout's code, which the digest is made of."""
+    for package in ("handler", "model", "scripts", "requirements"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    return tmp_path
+
+
+def changed(path: Path) -> str:
+    """The digest once a line was added to a file."""
+    with path.open("a") as file:
+        file.write("\n# changed\n")
+    return inputs_digest("lite")
+
+
+def test_a_change_of_any_code_that_builds_an_archive_rebuilds(tree: Path) -> None:
+    builds = reached(import_graph(ROOT), "scripts.archive.build") & modules(ROOT).keys()
+    files = {str(modules(ROOT)[module].relative_to(ROOT)) for module in builds}
+    files -= {"scripts/serving/paths.py", "scripts/serving/errors.py"}  # where files lie, and one exception
+    files |= {"handler/portrait_handler.py", "handler/model-config.yaml", "requirements/server.txt"}
+    assert len(files) > 30
+    last = inputs_digest("lite")
+    for file in sorted(files):
+        before, last = last, changed(tree / file)
+        assert last != before, file
+
+
+def test_a_change_of_other_code_does_not_rebuild(tree: Path) -> None:
+    before = inputs_digest("lite")
+    for file in ("scripts/serve.py", "scripts/bench/race.py", "model/training/train.py", "handler/metrics.yaml"):
+        assert changed(tree / file) == before, file
+
+
 def test_auto_takes_the_embedded_weights_when_the_hub_is_away(tmp_path: Path) -> None:
     output = tmp_path / "portrait.mar"
     command = [sys.executable, "-m", "scripts.build_archive", "--weights", "auto", "--output", str(output)]
@@ -113,6 +150,6 @@ def test_auto_takes_the_embedded_weights_when_the_hub_is_away(tmp_path: Path) ->
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **away}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "hub" in done.stderr
-    record = read_record(output)
-    assert record
-    assert record.weights == "lite"
+    found = read_record(output)
+    assert found
+    assert found.weights == "lite"

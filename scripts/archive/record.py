@@ -8,9 +8,19 @@ from pathlib import Path
 from model.files import sha256_of, write_whole
 from scripts.serving.paths import ROOT
 
-# What the entries of an archive depend on, beside the weights.
-CODE = ("handler/**/*.py", "handler/model-config.yaml", "model/*.py", "model/[nwq]*/*.py", "requirements/server.txt",
-        "scripts/archive/build.py", "model/quantization/photos/*.jpg")  # fmt: skip
+# What the entries of an archive depend on, beside the weights: all that `scripts.archive.build` imports.
+CODE = (
+    "handler/**/*.py",
+    "handler/model-config.yaml",
+    "model/*.py",
+    "model/network/*.py",
+    "model/weights/*.py",
+    "model/quantization/*.py",
+    "model/quantization/photos/*.jpg",
+    "requirements/server.txt",
+    "scripts/archive/build.py",
+    "scripts/serving/settings.py",  # the archive's name and version
+)
 PINNED_WEIGHTS = ("model/lite/*", "weights.lock")
 
 
