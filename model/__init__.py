@@ -1,4 +1,8 @@
-"""The network, its weights, and the module that the archive carries; never part of a worker."""
+"""The network, its weights, and the module that the archive carries; never part of a worker.
+
+Law: imports `handler`, the contract of what is exported, and libraries. Its rooms lie in four layers: `network` and
+`files`, then `weights`, then `quantization` and `training`, then `export`.
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any

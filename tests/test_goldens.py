@@ -5,18 +5,18 @@ import cv2
 import numpy as np
 import pytest
 
-from scripts.pictures import renew_goldens
+from tests.tools import renew_goldens
 from tests.tools.goldens import FOLDER, GOLDENS, LEAST_SIMILARITY, MOST_LEVELS, difference, stored
 
 
 @pytest.mark.parametrize("name", GOLDENS)
 def test_todays_picture_is_the_golden_one(name: str) -> None:
     golden, picture = stored(name), GOLDENS[name].picture()
-    assert golden is not None, "no golden picture: python -m scripts.pictures.renew_goldens"
+    assert golden is not None, "no golden picture: python -m tests.tools.renew_goldens"
     assert golden.shape == picture.shape
     levels, similarity = difference(golden, picture)
-    assert levels <= MOST_LEVELS, "if the change is meant: python -m scripts.pictures.renew_goldens"
-    assert similarity >= LEAST_SIMILARITY, "if the change is meant: python -m scripts.pictures.renew_goldens"
+    assert levels <= MOST_LEVELS, "if the change is meant: python -m tests.tools.renew_goldens"
+    assert similarity >= LEAST_SIMILARITY, "if the change is meant: python -m tests.tools.renew_goldens"
 
 
 def test_no_golden_picture_is_left_over() -> None:

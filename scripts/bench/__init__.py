@@ -1,1 +1,4 @@
-"""What `scripts/benchmark.py` is made of: engines, each in a process of its own, and their table."""
+"""What `scripts/benchmark.py` is made of: engines, each in a process of its own, and their table.
+
+Law: no other room imports it.
+"""

@@ -1,0 +1,4 @@
+"""The README's pictures, made anew.
+
+Law: no other room imports it.
+"""

@@ -1,6 +1,6 @@
 """Replace the golden pictures that no longer fit, and show before and after:
 
-python -m scripts.pictures.renew_goldens
+python -m tests.tools.renew_goldens
 """
 
 import argparse
