@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from handler.arrays import LineMap
 from handler.errors import RequestError
+from handler.options import MEDIA_TYPES
 from handler.postprocess import encode, render
 from handler.preprocess import Job
 
@@ -23,7 +24,7 @@ def portrait(job: Job, lines: LineMap, weights: str, precision: str) -> Answer:
     picture = render(job.photo, lines, job.options)
     height, width = picture.shape[:2]
     headers = {
-        "Content-Type": f"image/{job.options.format}",
+        "Content-Type": MEDIA_TYPES[job.options.format],
         "Portrait-Style": job.options.style,
         "Portrait-Size": f"{width}x{height}",
         "Portrait-Weights": weights,

@@ -1,30 +1,19 @@
 """What a model offers, as data: for `GET /models/portrait?customized=true`."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from handler.inference import LineDrawer
-from handler.options import BACKGROUNDS, FORMATS, FRAMES, LARGEST_SIDE, SMALLEST_SIDE, Options
-from handler.preprocess import NATIVE_LONG_SIDE
+from handler.option import Follows, Option
+from handler.options import NATIVE_LONG_SIDE, OPTIONS
 from handler.settings import Settings
-from handler.styles import STYLES
 
 
 def describe(drawer: LineDrawer, settings: Settings) -> dict[str, Any]:
     """Options with their values and defaults, limits, and the weights that draw."""
-    values: dict[str, Any] = {
-        "style": list(STYLES),
-        "frame": list(FRAMES),
-        "size": ["native", {"from": SMALLEST_SIDE, "to": LARGEST_SIDE}],
-        "format": list(FORMATS),
-        "background": [*BACKGROUNDS, "#rrggbb"],
-        "alpha": [{"from": 0, "to": 1}],
-        "sigma": [{"from": 0, "to": 50}],
-    }
-    defaults = {field.name: field.default for field in fields(Options)} | {"size": "native"}
     return {
-        "styles": list(STYLES),
-        "options": {name: {"values": values[name], "default": default} for name, default in defaults.items()},
+        "styles": list(OPTIONS["style"].names),
+        "options": {name: _told(option) for name, option in OPTIONS.items()},
         "limits": {
             "megabytes": settings.megabytes,
             "megapixels": settings.megapixels,
@@ -32,3 +21,8 @@ def describe(drawer: LineDrawer, settings: Settings) -> dict[str, Any]:
         },
         "weights": asdict(drawer.info) | {"computes_in": drawer.precision},
     }
+
+
+def _told(option: Option) -> dict[str, Any]:
+    default = option.default._asdict() if isinstance(option.default, Follows) else option.default
+    return {"values": [*option.names, *([option.pattern.shape] if option.pattern else [])], "default": default}

@@ -1,91 +1,80 @@
-"""What a client may choose: one table of parsers, one frozen result.
+"""What a client may choose: one table of options, one frozen result.
 
-The README has the same table for people; a test keeps the two equal.
+All else that lists them is made from the table or tested against it: the description for operators, README, the
+client's types and help, the page.
 """
 
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from handler.accept import preferred
 from handler.errors import refuse, shown
+from handler.option import COLOURS, UNSETTLED, Colour, Option, Value, either, numbers, whole_numbers
 from handler.styles import STYLES
 
-Colour = tuple[int, int, int]
-Background = str | Colour
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+"""Format -> how HTTP calls it; of those that `Accept` likes alike, the first is taken."""
 
-FRAMES = ("photo", "face", "stretch")
-FORMATS = ("png", "jpeg", "webp")
-BACKGROUNDS = ("white", "transparent")
 OPAQUE_FORMATS = ("jpeg",)
+NATIVE_LONG_SIDE = 2048
 STRETCH_SIDE = 512
-SMALLEST_SIDE, LARGEST_SIDE = 64, 4096
+WHITE: Colour = (255, 255, 255)
 HEADER_PREFIX = "portrait-"
+
+_CLEAR_FORMATS = tuple(name for name in MEDIA_TYPES if name not in OPAQUE_FORMATS)
+_COMPOSITE = {"style": ("composite",)}
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the picture is to be drawn."""
+    """How the picture is to be drawn. A field is an option, with all that is known about it."""
 
-    style: str = "draw"  # a key of STYLES
-    frame: str = "photo"  # one of FRAMES
-    size: int | None = None  # long side in pixels; None: the photo's own, at most 2048
-    format: str = "png"  # one of FORMATS
-    background: Background = "white"  # white, transparent or (red, green, blue) of 0 to 255
-    alpha: float = 0.5  # composite: share of the photo, 0 to 1
-    sigma: float = 20.0  # composite: blur of the photo in pixels at 512, 0 to 50
+    style: str = Option("what is drawn", "draw", tuple(map(Value, STYLES))).field()
+    frame: str = Option(
+        "what of the photo is shown",
+        "photo",
+        (
+            Value("photo", "all of it"),
+            Value("face", "the largest face with hair and shoulders; the whole photo when none is found"),
+            Value(
+                "stretch",
+                f"squashed to {STRETCH_SIDE} x {STRETCH_SIDE}, as the original app did",
+                fixes={"size": str(STRETCH_SIDE)},
+            ),
+        ),
+    ).field()
+    size: int | None = Option(
+        "the long side in pixels",
+        "native",
+        (Value("native", f"the photo's own, at most {NATIVE_LONG_SIDE}", parsed=None),),
+        whole_numbers(64, 4096),
+    ).field()
+    format: str = Option(
+        "the kind of file, by default as the Accept header has it",
+        "png",
+        tuple(map(Value, MEDIA_TYPES)),
+    ).field()
+    background: tuple[int, int, int] | None = Option(
+        "the paper",
+        "white",
+        (Value("white", parsed=WHITE), Value("transparent", parsed=None, needs={"format": _CLEAR_FORMATS})),
+        COLOURS,
+    ).field()
+    alpha: float = Option("share of the photo", 0.5, pattern=numbers(0, 1), fits=_COMPOSITE).field()
+    sigma: float = Option("blur of the photo in pixels at 512", 20.0, pattern=numbers(0, 50), fits=_COMPOSITE).field()
 
-
-def _choice(*names: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.lower() not in names:
-            raise ValueError(f"must be {_either(names)}")
-        return value.lower()
-
-    return parse
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        number = float(value) if re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+", value) else math.nan
-        if not low <= number <= high:
-            raise ValueError(f"must be a number from {low:g} to {high:g}")
-        return number
-
-    return parse
-
-
-def _size(value: str) -> int | None:
-    if value.lower() == "native":
-        return None
-    side = int(value) if re.fullmatch(r"[0-9]{1,5}", value) else 0
-    if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
-        raise ValueError(f"must be native or {SMALLEST_SIDE} to {LARGEST_SIDE}")
-    return side
-
-
-def _background(value: str) -> Background:
-    if value.lower() in BACKGROUNDS:
-        return value.lower()
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        raise ValueError(f"must be {_either((*BACKGROUNDS, '#rrggbb'))}")
-    red, green, blue = bytes.fromhex(value[1:])
-    return red, green, blue
+    def __post_init__(self) -> None:
+        """Settle what was left to a default that depends on another option."""
+        for field in fields(self):
+            if getattr(self, field.name) is UNSETTLED:
+                object.__setattr__(self, field.name, field.metadata["option"].default_beside(self))
 
 
-PARSERS: dict[str, Callable[[str], Any]] = {
-    "style": _choice(*STYLES),
-    "frame": _choice(*FRAMES),
-    "size": _size,
-    "format": _choice(*FORMATS),
-    "background": _background,
-    "alpha": _number(0, 1),
-    "sigma": _number(0, 50),
-}
+OPTIONS: Mapping[str, Option] = {field.name: field.metadata["option"] for field in fields(Options)}
 
 
-def parse_options(headers: Mapping[str, str], fields: Mapping[str, str]) -> Options:
+def parse_options(headers: Mapping[str, str], given_fields: Mapping[str, str]) -> Options:
     """A request's headers (names in any case) and fields -> its options.
 
     A field beats the header of the same meaning; without a format, `Accept` decides. Raises
@@ -96,67 +85,64 @@ def parse_options(headers: Mapping[str, str], fields: Mapping[str, str]) -> Opti
     given = {
         name.removeprefix(HEADER_PREFIX): value for name, value in lowered.items() if name.startswith(HEADER_PREFIX)
     }
-    given |= fields
-    values = {name: _parse(name, value) for name, value in given.items()}
-    options = Options(**values)
+    given |= given_fields
+    options = Options(**{name: _parse(name, value) for name, value in given.items()})
     if "format" not in given:
-        options = Options(**values | {"format": _negotiate(lowered.get("accept", ""), options)})
-    _check_fit(options, given)
+        options = replace(options, format=_negotiate(lowered.get("accept", ""), options))
+    for fault in (*_misplaced(options, given), *_unmet(options), *_overruled(options)):
+        refuse(fault)
     return options
 
 
 def _parse(name: str, value: str) -> Any:
-    if name not in PARSERS:
-        refuse(f"{shown(name)}: unknown option; known are {', '.join(PARSERS)}")
+    if name not in OPTIONS:
+        refuse(f"{shown(name)}: unknown option; known are {', '.join(OPTIONS)}")
     try:
-        return PARSERS[name](value.strip())
+        return OPTIONS[name].parse(value.strip())
     except ValueError as error:
         refuse(f"{name}: {error}, got {shown(value)}")
 
 
-def _check_fit(options: Options, given: Mapping[str, str]) -> None:
-    for name in ("alpha", "sigma"):
-        if name in given and options.style != "composite":
-            refuse(f"{name}: only fits style composite, got style {options.style}")
-    if options.background == "transparent" and options.format in OPAQUE_FORMATS:
-        refuse(f"background: transparent needs format png or webp, got {options.format}")
-    if options.frame == "stretch" and options.size not in (None, STRETCH_SIDE):
-        refuse(f"size: frame stretch is always {STRETCH_SIDE}, got {options.size}")
-
-
 def _negotiate(accept: str, options: Options) -> str:
-    """The format that `Accept` likes best; PNG when it names none that fits."""
-    ranges = [_media_range(item) for item in accept.split(",") if item.strip()]
-    opaque = options.background != "transparent"
-    fitting = [name for name in FORMATS if opaque or name not in OPAQUE_FORMATS]
-    return max(fitting, key=lambda name: _preference(f"image/{name}", ranges))
+    """The format that `Accept` likes best, of those that go with the other options."""
+    fitting = {name: kind for name, kind in MEDIA_TYPES.items() if not any(_unmet(replace(options, format=name)))}
+    return preferred(accept, fitting or MEDIA_TYPES)
 
 
-def _preference(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float, int, int]:
-    """(quality, how exactly the header names it, how early), of the range that fits it best."""
-    patterns = (media_type, "image/*", "*/*")
-    matches = [
-        (-patterns.index(pattern), -place, quality)
-        for place, (pattern, quality) in enumerate(ranges)
-        if pattern in patterns
-    ]
-    exactness, earliness, quality = max(matches, default=(-len(patterns), 0, 0.0))
-    return (quality, exactness, earliness) if quality else (0.0, -len(patterns), 0)
+def _misplaced(options: Options, given: Collection[str]) -> Iterator[str]:
+    """What is wrong with options that were given where they do not fit."""
+    for name in (name for name in OPTIONS if name in given):
+        for other, texts in OPTIONS[name].fits.items():
+            if not _stands_at(options, other, *texts):
+                yield f"{name}: only fits {other} {either(texts)}, got {other} {_text(options, other)}"
 
 
-def _media_range(item: str) -> tuple[str, float]:
-    media_type, *parameters = (part.strip().lower() for part in item.split(";"))
-    qualities = [text[2:] for text in parameters if text.startswith("q=")]
-    return media_type.replace("image/jpg", "image/jpeg"), _quality(qualities)
+def _unmet(options: Options) -> Iterator[str]:
+    """What is wrong with values that need others than there are."""
+    for name, value in _named(options):
+        for other, texts in value.needs.items():
+            if not _stands_at(options, other, *texts):
+                yield f"{name}: {value.name} needs {other} {either(texts)}, got {_text(options, other)}"
 
 
-def _quality(values: list[str]) -> float:
-    try:
-        return _number(0, 1)(values[0]) if values else 1.0
-    except ValueError:
-        return 0.0
+def _overruled(options: Options) -> Iterator[str]:
+    """What is wrong with options whose value another one fixes."""
+    for name, value in _named(options):
+        for other, text in value.fixes.items():
+            left_open = getattr(options, other) == OPTIONS[other].default_beside(options)
+            if not left_open and not _stands_at(options, other, text):
+                yield f"{other}: {name} {value.name} is always {text}, got {_text(options, other)}"
 
 
-def _either(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} or {last}"
+def _named(options: Options) -> Iterator[tuple[str, Value]]:
+    """Option and value, of those that stand at a value with a name."""
+    for name, option in OPTIONS.items():
+        yield from ((name, value) for value in option.values if value.value == getattr(options, name))
+
+
+def _text(options: Options, name: str) -> str:
+    return OPTIONS[name].text(getattr(options, name))
+
+
+def _stands_at(options: Options, name: str, *texts: str) -> bool:
+    return getattr(options, name) in [OPTIONS[name].parse(text) for text in texts]

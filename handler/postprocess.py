@@ -9,7 +9,8 @@ from PIL import Image
 
 from handler.arrays import LineMap, Photo, Picture
 from handler.enlarge import enlarge
-from handler.options import Colour, Options
+from handler.option import Colour
+from handler.options import WHITE, Options
 from handler.styles import STYLES, Mix
 
 
@@ -68,13 +69,13 @@ def _encoded(extension: str, picture: Picture, settings: list[int]) -> bytes:
 _TO_BGR = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
 
-def _laid(picture: Picture, background: str | Colour) -> Picture:
-    """Paper of that colour below the picture, or none."""
-    if background == "transparent":
+def _laid(picture: Picture, paper: Colour | None) -> Picture:
+    """Paper of that colour below the picture, or none: the picture is transparent then."""
+    if paper is None:
+        # black ink, (H, W) -> (H, W, 4): as opaque as it is dark
         return picture if picture.ndim == 3 else cv2.merge([np.zeros_like(picture)] * 3 + [255 - picture])
-    paper = (255, 255, 255) if isinstance(background, str) else background
     if picture.ndim == 2:
-        return picture if background == "white" else _tinted(picture, paper)
+        return picture if paper == WHITE else _tinted(picture, paper)
     colour, cover = picture[..., :3], cv2.merge([picture[..., 3]] * 3)
     return cv2.add(cv2.multiply(colour, cover, scale=1 / 255),
                    cv2.multiply(255 - cover, np.full_like(cover, paper), scale=1 / 255))  # fmt: skip

@@ -13,10 +13,9 @@ import cv2
 from handler.arrays import Photo
 from handler.decode import Limits, decode
 from handler.faces import face_square, find_faces
-from handler.options import STRETCH_SIDE, Options
+from handler.options import NATIVE_LONG_SIDE, STRETCH_SIDE, Options
 from handler.request import Request
 
-NATIVE_LONG_SIDE = 2048
 INPUT_SIDE = 512
 _INPUT_STEP = 32
 _MOST_ASPECT = 4.0

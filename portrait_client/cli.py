@@ -10,7 +10,7 @@ from pathlib import Path
 from portrait_client import GrpcPortraitClient, Options, PortraitClient, PortraitError, grpc_client, rest
 from portrait_client.batch import INTERRUPTED, Drawer, Report, draw_all
 from portrait_client.files import Failure, plan
-from portrait_client.options import FORMATS, FRAMES, STYLES
+from portrait_client.options import FORMATS, FRAMES, HELP, STYLES
 from portrait_client.tokens import KEY_FILE, VARIABLE, find_token
 
 ARCHIVE = Path(__file__).parents[1] / "build" / "model-store" / "portrait.mar"
@@ -51,13 +51,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_drawing_options(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--style", choices=STYLES)
-    group.add_argument("--frame", choices=FRAMES, help="the whole photo, the largest face, or squashed to a square")
-    group.add_argument("--size", type=_size, help="native, or the long side in pixels, 64 to 4096")
-    group.add_argument("--format", choices=FORMATS)
-    group.add_argument("--background", help="white, transparent or #rrggbb")
-    group.add_argument("--alpha", type=float, help="composite: share of the photo, 0 to 1")
-    group.add_argument("--sigma", type=float, help="composite: blur of the photo, 0 to 50")
+    group.add_argument("--style", choices=STYLES, help=HELP["style"])
+    group.add_argument("--frame", choices=FRAMES, help=HELP["frame"])
+    group.add_argument("--size", type=_size, help=HELP["size"])
+    group.add_argument("--format", choices=FORMATS, help=HELP["format"])
+    group.add_argument("--background", help=HELP["background"])
+    group.add_argument("--alpha", type=float, help=HELP["alpha"])
+    group.add_argument("--sigma", type=float, help=HELP["sigma"])
 
 
 def _add_server_options(group: "argparse._ArgumentGroup") -> None:

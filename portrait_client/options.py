@@ -1,7 +1,7 @@
 """How the picture is to be drawn, typed; what is not given is left to the server."""
 
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Style = Literal["draw", "sketch", "composite"]
 Frame = Literal["photo", "face", "stretch"]
@@ -10,6 +10,29 @@ Format = Literal["png", "jpeg", "webp"]
 STYLES: tuple[Style, ...] = get_args(Style)
 FRAMES: tuple[Frame, ...] = get_args(Frame)
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+class Range(NamedTuple):
+    """A number's lowest and highest value, and what it is where it is not given."""
+
+    low: float
+    high: float
+    default: float
+
+
+# A test compares all of these with the server's own table. The first of several names is its default.
+ALPHA = Range(0.0, 1.0, 0.5)
+SIGMA = Range(0.0, 50.0, 20.0)
+HELP = {
+    "style": "what is drawn: draw, sketch or composite",
+    "frame": "what of the photo is shown: photo (all of it), face (the largest face with hair and shoulders; the whole "
+    "photo when none is found) or stretch (squashed to 512 x 512, as the original app did)",
+    "size": "the long side in pixels: native (the photo's own, at most 2048) or 64 to 4096",
+    "format": "the kind of file, by default as the Accept header has it: png, jpeg or webp",
+    "background": "the paper: white, transparent (format png or webp only) or #rrggbb",
+    "alpha": "share of the photo: a number from 0 to 1; style composite only",
+    "sigma": "blur of the photo in pixels at 512: a number from 0 to 50; style composite only",
+}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import requests
 import tenacity
 
 from handler import options as served
-from handler.styles import STYLES
 from portrait_client import (
     AsyncPortraitClient,
     GrpcPortraitClient,
@@ -28,6 +27,7 @@ from portrait_client.local import LocalPortraits
 from portrait_client.messages import PREDICTIONS, messages
 from scripts.serving.paths import SAMPLE
 from tests.tools.faulty_server import BAD_GATEWAY, BREAKS_OFF, BUSY, HANGS_UP, LOGIN_PAGE, FaultyServer, serving
+from tests.tools.option_texts import described
 from tests.tools.serving import Server, Stubs
 
 PHOTO = SAMPLE.read_bytes()
@@ -218,14 +218,22 @@ def test_messages_are_those_of_torchserves_proto(stubs: Stubs) -> None:
 
 
 def test_options_are_those_of_the_server() -> None:
-    assert tuple(STYLES) == options.STYLES
-    assert options.FRAMES == served.FRAMES
-    assert options.FORMATS == served.FORMATS
+    table = served.OPTIONS
+    names = {"style": options.STYLES, "frame": options.FRAMES, "format": options.FORMATS}
+    assert names == {name: table[name].names for name in names}
+    assert all(table[name].default == first for name, (first, *_) in names.items())
+    for name, (low, high, default) in {"alpha": options.ALPHA, "sigma": options.SIGMA}.items():
+        pattern = table[name].pattern
+        assert pattern and (pattern.shape, table[name].default) == ({"from": low, "to": high}, default)
     every = Options("composite", "face", 100, "png", "white", 1e-5, 12)
-    assert list(every.fields()) == list(served.PARSERS)
+    assert list(every.fields()) == list(table)
     assert every.headers()["Portrait-Alpha"] == "0.000010"
     parsed = served.parse_options(every.headers(), {})
     assert (parsed.style, parsed.frame, parsed.size, parsed.alpha, parsed.sigma) == ("composite", "face", 100, 1e-5, 12)
+
+
+def test_the_commands_help_says_what_the_server_takes() -> None:
+    assert {name: described(option) for name, option in served.OPTIONS.items()} == options.HELP
 
 
 def test_an_archive_that_is_none_says_how_to_build_one(tmp_path: Path) -> None:

@@ -7,17 +7,18 @@ import pytest
 from PIL import Image
 
 from handler.arrays import Picture
-from handler.options import FORMATS, Background, Options
+from handler.option import Colour
+from handler.options import MEDIA_TYPES, WHITE, Options
 from handler.postprocess import ENCODERS, encode, render
 from handler.styles import STYLES
 from tests.tools import sitter
 
-BACKGROUNDS: list[Background] = ["white", "transparent", (200, 30, 90)]
+PAPERS: list[Colour | None] = [WHITE, None, (200, 30, 90)]
 every_style = pytest.mark.parametrize("style", STYLES)
-every_background = pytest.mark.parametrize("background", BACKGROUNDS, ids=str)
+every_background = pytest.mark.parametrize("background", PAPERS, ids=str)
 
 
-def rendered(style: str = "draw", background: Background = "white", side: int = 300) -> Picture:
+def rendered(style: str = "draw", background: Colour | None = WHITE, side: int = 300) -> Picture:
     return render(sitter.photo(side), sitter.lines(256), Options(style=style, background=background))
 
 
@@ -28,12 +29,12 @@ def decoded(data: bytes) -> Image.Image:
 
 
 def test_every_format_has_its_encoder() -> None:
-    assert tuple(ENCODERS) == FORMATS
+    assert tuple(ENCODERS) == tuple(MEDIA_TYPES)
 
 
 @every_style
 @every_background
-def test_a_picture_has_the_photos_size(style: str, background: Background) -> None:
+def test_a_picture_has_the_photos_size(style: str, background: Colour | None) -> None:
     photo = cv2.resize(sitter.photo(256), (220, 330))
     picture = render(photo, sitter.lines(256), Options(style=style, background=background))
     assert picture.dtype == np.uint8
@@ -48,16 +49,16 @@ def test_ink_on_white_paper_is_gray(style: str) -> None:
 @every_style
 @pytest.mark.parametrize("image_format", ["png", "webp"])
 def test_transparent_ink_laid_on_a_colour_is_the_picture_on_that_colour(style: str, image_format: str) -> None:
-    ink = decoded(encode(rendered(style, "transparent"), image_format)).convert("RGBA")
-    for background, paper in (("white", (255, 255, 255)), ((200, 30, 90), (200, 30, 90))):
+    ink = decoded(encode(rendered(style, None), image_format)).convert("RGBA")
+    for paper in (WHITE, (200, 30, 90)):
         laid = Image.new("RGBA", ink.size, (*paper, 255))
         laid.alpha_composite(ink)
-        direct = Image.fromarray(rendered(style, background)).convert("RGB")
+        direct = Image.fromarray(rendered(style, paper)).convert("RGB")
         assert np.abs(np.asarray(laid.convert("RGB")).astype(int) - np.asarray(direct)).max() <= 1
 
 
 def test_bare_paper_is_transparent_and_ink_is_not() -> None:
-    picture = rendered("draw", "transparent")
+    picture = rendered("draw", None)
     assert picture[..., 3].min() == 0
     assert picture[..., 3].max() > 250
     assert not picture[..., :3].any()
@@ -73,9 +74,9 @@ def test_a_colour_lies_below_the_ink(style: str) -> None:
 @every_style
 @pytest.mark.parametrize(
     ("background", "image_format"),
-    [pair for pair in itertools.product(BACKGROUNDS, FORMATS) if pair != ("transparent", "jpeg")],
+    [pair for pair in itertools.product(PAPERS, MEDIA_TYPES) if pair != (None, "jpeg")],
 )
-def test_files_are_what_they_say_and_say_nothing_else(style: str, background: Background, image_format: str) -> None:
+def test_files_are_what_they_say_and_say_nothing_else(style: str, background: Colour | None, image_format: str) -> None:
     picture = rendered(style, background)
     data = encode(picture, image_format)
     image = decoded(data)
@@ -106,7 +107,7 @@ def test_lossy_files_look_as_the_picture(image_format: str) -> None:
 
 @pytest.mark.parametrize("style", ["draw", "sketch"])
 @every_background
-def test_a_large_drawing_is_a_file_of_sensible_size(style: str, background: Background) -> None:
+def test_a_large_drawing_is_a_file_of_sensible_size(style: str, background: Colour | None) -> None:
     photo = cv2.resize(sitter.photo(512), (2048, 2048), interpolation=cv2.INTER_CUBIC)
     picture = render(photo, sitter.lines(512), Options(style=style, background=background))
     assert len(encode(picture, "png")) < 1_500_000

@@ -3,7 +3,7 @@ import pytest
 
 from handler.decode import Limits
 from handler.errors import RequestError
-from handler.options import FRAMES, Options
+from handler.options import OPTIONS, Options
 from handler.preprocess import _FRAMINGS, Job, input_size, picture_size, prepare
 from handler.request import Request
 from tests.tools.hostile import encoded, picture
@@ -19,7 +19,7 @@ def blank(height: int, width: int) -> np.typing.NDArray[np.uint8]:
 
 
 def test_every_frame_has_its_framing() -> None:
-    assert tuple(_FRAMINGS) == FRAMES
+    assert tuple(_FRAMINGS) == OPTIONS["frame"].names
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from portrait_client import Options
-from portrait_client.options import Format, Frame, Style
+from portrait_client.options import ALPHA, SIGMA, Format, Frame, Style
 
 Size = int | Literal["native"]
 Value = TypeVar("Value", bound=str)
@@ -70,8 +70,10 @@ def _choose(label: str, table: Mapping[Value, tuple[str, str]]) -> Value:
 
 
 def _mix() -> tuple[float, float]:
-    share = st.slider("Share of the photo", 0, 100, 50, step=5, format="%d %%")
-    sigma = st.slider("Softness of the photo", 0, 50, 20)
+    low, high, default = (round(100 * share) for share in ALPHA)
+    share = st.slider("Share of the photo", low, high, default, step=5, format="%d %%")
+    low, high, default = (round(sigma) for sigma in SIGMA)
+    sigma = st.slider("Softness of the photo", low, high, default)
     return share / 100, float(sigma)
 
 

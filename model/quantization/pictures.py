@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from handler.decode import Limits, decode
-from handler.preprocess import INPUT_SIDE, NATIVE_LONG_SIDE, input_size, resize
+from handler.options import NATIVE_LONG_SIDE
+from handler.preprocess import INPUT_SIDE, input_size, resize
 
 _KINDS = (".jpg", ".jpeg", ".png", ".webp")
 SAMPLE = Path(__file__).parents[2] / "docs" / "astronaut.jpg"

@@ -33,7 +33,7 @@ PANELS: dict[str, Options | None] = {
     "sketch": Options(style="sketch"),
     "composite": Options(style="composite", alpha=0.6, sigma=4),
     "frame: face": FACE,
-    "background: transparent": Options(frame="face", size=512, style="sketch", background="transparent"),
+    "background: transparent": Options(frame="face", size=512, style="sketch", background=None),
 }
 COLUMNS = 3
 PANEL_SIDE, CAPTION_HEIGHT, GAP = 320, 26, 8

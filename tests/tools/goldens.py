@@ -35,7 +35,7 @@ GOLDENS: dict[str, Golden] = {
     "draw": Golden(Options()),
     "draw_as_the_network": Golden(Options(), photo_side=128),
     "draw_smaller": Golden(Options(), photo_side=96),
-    "draw_transparent": Golden(Options(background="transparent")),
+    "draw_transparent": Golden(Options(background=None)),
     "draw_on_pink": Golden(Options(background=(250, 190, 200))),
     "sketch": Golden(Options(style="sketch")),
     "sketch_dark_skin": Golden(Options(style="sketch"), skin=(95, 65, 50)),
