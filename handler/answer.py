@@ -4,10 +4,10 @@ import json
 from http import HTTPStatus
 from typing import NamedTuple
 
-from handler.arrays import LineMap
+from handler.arrays import Picture
 from handler.errors import RequestError
 from handler.options import MEDIA_TYPES
-from handler.postprocess import encode, render
+from handler.postprocess import encode
 from handler.preprocess import Job
 
 
@@ -19,9 +19,8 @@ class Answer(NamedTuple):
     headers: dict[str, str]
 
 
-def portrait(job: Job, lines: LineMap, weights: str, precision: str) -> Answer:
-    """Draw and encode the picture; `weights` and `precision` tell how the line map was made."""
-    picture = render(job.photo, lines, job.options)
+def portrait(job: Job, picture: Picture, weights: str, precision: str) -> Answer:
+    """Encode a job's picture; `weights` and `precision` tell how its line map was made."""
     height, width = picture.shape[:2]
     headers = {
         "Content-Type": MEDIA_TYPES[job.options.format],

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 from ts.metrics.dimension import Dimension
 from ts.metrics.metric_type_enum import MetricTypes
@@ -49,6 +49,15 @@ STAGES = ("preprocess", "inference", "postprocess")
 NO_STYLE = "none"
 
 
+class Store(Protocol):
+    """What is used of TorchServe's `context.metrics`."""
+
+    def add_metric(
+        self, name: str, value: float, unit: str, idx: int, dimensions: list[Dimension], metric_type: MetricTypes
+    ) -> None:
+        """Write one number to standard output, where TorchServe reads it."""
+
+
 class Sample(NamedTuple):
     """One number for one metric, with the values of the metric's own labels."""
 
@@ -63,7 +72,7 @@ class Tally:
     Rows that were neither drawn nor refused by then have failed.
     """
 
-    def __init__(self, store: Any, rows: int) -> None:
+    def __init__(self, store: Store, rows: int) -> None:
         """`store` is TorchServe's `context.metrics`; `rows` is the size of the batch."""
         self._store = store
         self._unsettled = rows
@@ -107,7 +116,7 @@ class Tally:
             self._unsettled -= rows
 
 
-def record(store: Any, samples: Iterable[Sample]) -> None:
+def record(store: Store, samples: Iterable[Sample]) -> None:
     """Hand samples to TorchServe, as lines on standard output; what goes wrong there fails no request."""
     try:
         for name, value, labels in samples:

@@ -1,50 +1,72 @@
-"""The one class that TorchServe loads: a batch of requests in, their pictures out."""
+"""The one class that TorchServe loads: a batch of requests in, their pictures out. TorchServe's quirks end here."""
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 import torch
 from ts.utils.util import PredictionException
 
-from handler.answer import Answer, portrait, refusal
-from handler.arrays import LineMap
+from handler.answer import Answer, refusal
 from handler.cores import Cores
 from handler.describe import describe
 from handler.errors import RequestError
-from handler.inference import load
-from handler.metrics import Tally
+from handler.metrics import Store, Tally
+from handler.pipeline import load_pipeline
 from handler.precision import device_of
-from handler.preprocess import Job, prepare
-from handler.request import parse_request
-from handler.settings import parse_settings
+from handler.request import Headers, Row
 
-Row = Mapping[str, Any]
-Headers = Mapping[str, Any]
+
+class Properties(TypedDict):
+    """What is used of a worker's properties."""
+
+    model_dir: str  # the unpacked archive
+    gpu_id: int | None
+
+
+class Context(Protocol):
+    """What is used of `ts.context.Context`."""
+
+    @property
+    def system_properties(self) -> Properties:
+        """The worker's own."""
+
+    @property
+    def model_yaml_config(self) -> Mapping[str, Any] | None:
+        """The archive's `model-config.yaml`."""
+
+    @property
+    def metrics(self) -> Store:
+        """Where metrics go."""
+
+    def get_all_request_header(self, idx: int) -> Headers:
+        """The headers that came with a row; beside them the content type of each multipart part."""
+
+    def set_response_status(self, code: int, phrase: str, idx: int) -> None:
+        """The status that a row is answered with, over REST."""
+
+    def set_response_header(self, idx: int, key: str, value: str) -> None:
+        """A header of a row's answer, over REST."""
 
 
 class PortraitHandler:
-    """Photo to drawing, for TorchServe.
+    """Photo to drawing, for TorchServe."""
 
-    Each row becomes a job or an error and each of these an answer, so that a bad row never
-    touches its neighbours.
-    """
-
-    def initialize(self, context: Any) -> None:
+    def initialize(self, context: Context) -> None:
         """Load the archive's network, once in a worker's life.
 
         Raises `ValueError` when the settings are wrong or ask for what is not here: the worker does not start.
         """
         properties = context.system_properties
-        self.settings = parse_settings((context.model_yaml_config or {}).get("handler") or {}, os.environ)
-        folder = Path(properties["model_dir"])
-        device = device_of(properties.get("gpu_id"))
-        self.drawer = load(folder, device, self.settings.precision, self.settings.threads)
+        folder, device = Path(properties["model_dir"]), device_of(properties.get("gpu_id"))
+        pipeline = load_pipeline(folder, context.model_yaml_config, os.environ, device)
         self.cores = Cores(folder / "at-work", torch.get_num_threads())
+        self.pipeline = replace(pipeline, threads=lambda: self.cores.share())
         self.initialized = True
 
-    def handle(self, data: Sequence[Row], context: Any) -> list[Any]:
+    def handle(self, data: Sequence[Row], context: Context) -> list[Any]:
         """One row for each request -> one body for each; status and headers go to `context`.
 
         Raises `PredictionException` for a bad request that came alone over gRPC, which knows no
@@ -54,52 +76,16 @@ class PortraitHandler:
         if _asks_for_description(headers[0]):
             return [self.describe_handle()]
         with self.cores.at_work(), Tally(context.metrics, len(data)) as tally:
-            answers = self._answers(data, headers, tally)
+            outcomes = self.pipeline.draw_batch(data, headers, tally)
+        _raise_over_grpc(outcomes, headers)
+        answers = [refusal(outcome) if isinstance(outcome, RequestError) else outcome for outcome in outcomes]
         for i, answer in enumerate(answers):
             _announce(answer, i, context)
         return [answer.body for answer in answers]
 
-    def preprocess(self, data: Sequence[Row], headers: Sequence[Headers]) -> list[Job | RequestError]:
-        """Rows and their headers -> decoded, framed photos, or what is wrong with them."""
-        return [self._job(row, names) for row, names in zip(data, headers, strict=True)]
-
-    def inference(self, jobs: Sequence[Job]) -> list[LineMap]:
-        """Jobs -> the network's line maps, float32 (h, w), 0 ink and 1 paper."""
-        torch.set_num_threads(self.cores.share())
-        return self.drawer.draw_lines([job.network_input for job in jobs])
-
-    def postprocess(self, jobs: Sequence[Job], lines: Sequence[LineMap]) -> list[Answer]:
-        """Jobs and their line maps -> encoded pictures with the headers that tell about them."""
-        weights, precision = self.drawer.info.label, self.drawer.precision
-        return [portrait(job, line_map, weights, precision) for job, line_map in zip(jobs, lines, strict=True)]
-
     def describe_handle(self) -> dict[str, Any]:
         """What this model offers, for `GET /models/portrait?customized=true`."""
-        return describe(self.drawer, self.settings)
-
-    def _answers(self, data: Sequence[Row], headers: Sequence[Headers], tally: Tally) -> list[Answer]:
-        with tally.stage("preprocess"):
-            jobs = self.preprocess(data, headers)
-        tally.refused([job for job in jobs if isinstance(job, RequestError)])
-        _raise_over_grpc(jobs, headers)
-        pictures = iter(self._pictures([job for job in jobs if isinstance(job, Job)], tally))
-        return [next(pictures) if isinstance(job, Job) else refusal(job) for job in jobs]
-
-    def _pictures(self, jobs: Sequence[Job], tally: Tally) -> list[Answer]:
-        if not jobs:
-            return []
-        with tally.stage("inference"):
-            lines = self.inference(jobs)
-        with tally.stage("postprocess"):
-            pictures = self.postprocess(jobs, lines)
-        tally.drawn(jobs)
-        return pictures
-
-    def _job(self, row: Row, headers: Headers) -> Job | RequestError:
-        try:
-            return prepare(parse_request(row, headers), self.settings.limits)
-        except RequestError as error:
-            return error
+        return describe(self.pipeline.drawer, self.pipeline.settings)
 
 
 def _asks_for_description(headers: Headers) -> bool:
@@ -107,9 +93,9 @@ def _asks_for_description(headers: Headers) -> bool:
     return headers.get("describe") == "True" and "url_path" not in headers
 
 
-def _raise_over_grpc(jobs: Sequence[Job | RequestError], headers: Sequence[Headers]) -> None:
+def _raise_over_grpc(outcomes: Sequence[Answer | RequestError], headers: Sequence[Headers]) -> None:
     """A status set on `context` never reaches gRPC; an exception does, but fails a whole batch."""
-    match jobs:
+    match outcomes:
         case [RequestError() as error] if not _came_over_rest(headers[0]):
             raise PredictionException(error.message, int(error.status))
 
@@ -119,7 +105,7 @@ def _came_over_rest(headers: Headers) -> bool:
     return any(isinstance(value, str) for value in headers.values())
 
 
-def _announce(answer: Answer, index: int, context: Any) -> None:
+def _announce(answer: Answer, index: int, context: Context) -> None:
     context.set_response_status(int(answer.status), answer.status.phrase, index)
     for name, value in answer.headers.items():
         context.set_response_header(index, name, value)

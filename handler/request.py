@@ -16,6 +16,9 @@ HOW_TO_SEND = (
     "send it as the raw body (curl -T photo.jpg), as multipart part data (curl -F data=@photo.jpg)"
     ' or as JSON {"data": "<base64>"}'
 )
+Row = Mapping[str, Any]  # name of a part or field -> bytes or text; or `body` -> the body's bytes, or its JSON
+Headers = Mapping[str, Any]  # name -> text; TorchServe puts more there
+
 _DATA_URL = re.compile(r"data:[^,]{0,100};base64,")
 
 
@@ -26,7 +29,7 @@ class Request(NamedTuple):
     options: Options
 
 
-def parse_request(row: Mapping[str, Any], headers: Mapping[str, Any]) -> Request:
+def parse_request(row: Row, headers: Headers) -> Request:
     """A row as TorchServe hands it over, and its headers -> photo and options.
 
     Raises `RequestError` (400) when there is no photo or an option is wrong.
@@ -58,7 +61,7 @@ def _from_json(body: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
         refuse(f"data: must be the photo in base64, got {shown(data)}")
 
 
-def _from_fields(row: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+def _from_fields(row: Row) -> tuple[bytes, dict[str, str]]:
     data = row.get("data")
     if isinstance(data, str):
         refuse(f"photo: the part data is text, not a photo; {HOW_TO_SEND}")

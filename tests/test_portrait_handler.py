@@ -64,13 +64,13 @@ def test_a_photo_becomes_a_picture_of_its_size(handler: PortraitHandler, style: 
     [(status, headers, body)] = ask(handler, raw(style=style))
     assert status == 200
     assert Image.open(io.BytesIO(body)).size == (96, 72)
-    sha256 = handler.drawer.info.sha256
+    sha256 = handler.pipeline.drawer.info.sha256
     assert headers == {
         "Content-Type": "image/png",
         "Portrait-Style": style,
         "Portrait-Size": "96x72",
         "Portrait-Weights": f"small {sha256[:12]}",
-        "Portrait-Precision": handler.drawer.precision,
+        "Portrait-Precision": handler.pipeline.drawer.precision,
     }
 
 
@@ -139,7 +139,7 @@ def test_describe_tells_styles_options_limits_and_weights(handler: PortraitHandl
     assert told["styles"] == list(STYLES)
     assert told["options"]["size"]["default"] == "native"
     assert told["limits"]["megapixels"] == 50
-    assert told["weights"]["sha256"] == handler.drawer.info.sha256
+    assert told["weights"]["sha256"] == handler.pipeline.drawer.info.sha256
     json.dumps(told)
 
 

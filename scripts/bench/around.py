@@ -8,10 +8,10 @@ from typing import Any
 
 import cv2
 
-from handler.inference import LineDrawer, load
+from handler.inference import load
 from handler.options import Options
-from handler.postprocess import encode, render
-from handler.preprocess import prepare
+from handler.pipeline import Pipeline
+from handler.postprocess import encode
 from handler.request import Request
 from handler.settings import Settings
 from scripts.bench.inputs import Inputs
@@ -23,20 +23,20 @@ _OPTIONS = Options(style="draw", size=1024)
 
 def measure_around(inputs: Inputs, rounds: int) -> list[dict[str, Any]]:
     """Median milliseconds of each step, a row for each of `MEGAPIXELS`."""
-    drawer = load(inputs.folder, precision="fp32")
+    pipeline = Pipeline(load(inputs.folder, precision="fp32"), Settings())
     with _one_core():
-        return [_measure(drawer, megapixels, rounds) for megapixels in MEGAPIXELS]
+        return [_measure(pipeline, megapixels, rounds) for megapixels in MEGAPIXELS]
 
 
-def _measure(drawer: LineDrawer, megapixels: float, rounds: int) -> dict[str, Any]:
-    request, limits = Request(_jpeg(megapixels), _OPTIONS), Settings().limits
-    job = prepare(request, limits)
-    [lines] = drawer.draw_lines([job.network_input])
-    picture = render(job.photo, lines, _OPTIONS)
+def _measure(pipeline: Pipeline, megapixels: float, rounds: int) -> dict[str, Any]:
+    request = Request(_jpeg(megapixels), _OPTIONS)
+    job = pipeline.prepare(request)
+    [lines] = pipeline.lines([job])
+    picture = pipeline.picture(job, lines)
     return {
         "megapixels": megapixels,
-        "decode_and_frame_ms": _median_ms(lambda: prepare(request, limits), rounds),
-        "enlarge_ms": _median_ms(lambda: render(job.photo, lines, _OPTIONS), rounds),
+        "decode_and_frame_ms": _median_ms(lambda: pipeline.prepare(request), rounds),
+        "enlarge_ms": _median_ms(lambda: pipeline.picture(job, lines), rounds),
         "encode_ms": _median_ms(lambda: encode(picture, _OPTIONS.format), rounds),
     }
 

@@ -14,12 +14,12 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from handler.arrays import Photo, Picture
-from handler.decode import Limits
-from handler.inference import LineDrawer, load
+from handler.inference import load
 from handler.options import Options
-from handler.postprocess import encode, render
-from handler.preprocess import prepare
+from handler.pipeline import Pipeline
+from handler.postprocess import encode
 from handler.request import Request
+from handler.settings import Settings
 from model.export import export_float
 from model.files import whole
 from model.weights.loading import load_network
@@ -39,18 +39,18 @@ COLUMNS = 3
 PANEL_SIDE, CAPTION_HEIGHT, GAP = 320, 26, 8
 
 
-def drawer_of(source: str) -> LineDrawer:
+def pipeline_of(source: str) -> Pipeline:
     """The network of `hub`, `lite` or a checkpoint, exported as an archive has it."""
     with tempfile.TemporaryDirectory() as folder:
         weights = resolve(source)
         export_float(load_network(weights.path), weights, Path(folder))
-        return load(Path(folder), precision="fp32")
+        return Pipeline(load(Path(folder), precision="fp32"), Settings())
 
 
-def drawn(photo: Photo, options: Options, drawer: LineDrawer) -> tuple[Photo, Picture]:
+def drawn(photo: Photo, options: Options, pipeline: Pipeline) -> tuple[Photo, Picture]:
     """What of the photo a request with these options shows, and what it is answered with."""
-    job = prepare(Request(encode(photo, "png"), options), Limits())
-    return job.photo, render(job.photo, drawer.draw_lines([job.network_input])[0], options)
+    job, picture = pipeline.draw_picture(Request(encode(photo, "png"), options))
+    return job.photo, picture
 
 
 def panel(caption: str, picture: Picture) -> Image.Image:
@@ -93,13 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", default="lite", help="hub, lite or a checkpoint; default: %(default)s")
     parser.add_argument("--output", type=Path, default=Path("docs"), help="folder; default: %(default)s")
     options = parser.parse_args(argv)
-    photo, drawer = skimage.data.astronaut(), drawer_of(options.weights)
+    photo, pipeline = skimage.data.astronaut(), pipeline_of(options.weights)
     panels = [
-        panel(caption, drawn(photo, chosen, drawer)[1] if chosen else photo)
+        panel(caption, drawn(photo, chosen, pipeline)[1] if chosen else photo)
         for caption, chosen in tqdm(PANELS.items(), desc="pictures", disable=None)
     ]
     save(in_rows(panels, COLUMNS), options.output / "gallery.png")
-    (face, drawing), (_, sketch) = (drawn(photo, chosen, drawer) for chosen in (FACE, FACE_SKETCH))
+    (face, drawing), (_, sketch) = (drawn(photo, chosen, pipeline) for chosen in (FACE, FACE_SKETCH))
     opening = [panel("", picture) for picture in (face, drawing, sketch)]
     save(in_rows(opening, COLUMNS), options.output / "portrait.png")
     return 0
