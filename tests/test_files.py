@@ -103,7 +103,7 @@ def test_a_new_file_has_the_permissions_that_the_process_gives(tmp_path: Path) -
         "os.umask(int(sys.argv[2], 8)); write_whole(Path(sys.argv[1]), 'x')"
     )
     for mask, mode in (("022", 0o644), ("077", 0o600)):
-        assert python(code, tmp_path / mask, mask).wait() == 0
+        assert python(code, tmp_path / mask, mask).communicate()[1] == ""
         assert (tmp_path / mask).stat().st_mode & 0o777 == mode
 
 
