@@ -11,8 +11,8 @@ ARG TORCH_INDEX_URL=
 COPY requirements/server.txt requirements/
 COPY scripts/__init__.py scripts/
 COPY scripts/serving/__init__.py scripts/serving/bootstrap.py scripts/serving/errors.py scripts/serving/paths.py \
-    scripts/serving/prepare.py scripts/serving/
-RUN PIP_NO_CACHE_DIR=1 python3 -m scripts.serving.prepare server
+    scripts/serving/
+RUN PIP_NO_CACHE_DIR=1 python3 -m scripts.serving.bootstrap server
 COPY . .
 # hub, lite, auto (the hub's, else lite) or a checkpoint's path in the build context.
 ARG WEIGHTS=hub

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/python.sh
-"$PYTHON" -m scripts.serving.prepare test
+"$PYTHON" -m scripts.serving.bootstrap test
 bash tests/tools/fetch_prometheus.sh || echo "Prometheus is not to be had here; what needs it is skipped."
 bash tests/tools/fetch_nginx.sh || echo "nginx is not to be had here; what needs it is skipped."
 # The page is looked at in Debian's Chromium; without one its tests are skipped and say so.

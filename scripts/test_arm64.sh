@@ -146,7 +146,7 @@ ensure_emulation() {
 }
 
 source scripts/python.sh
-"$PYTHON" -m scripts.serving.prepare server
+"$PYTHON" -m scripts.serving.bootstrap server
 [ -d "$ROOT" ] || make_root
 describe_cores
 grep -E '^(torch|numpy|pillow|opencv-python-headless)==' requirements/server.txt > "$FOLDER/requirements.txt"

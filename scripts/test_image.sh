@@ -14,6 +14,6 @@ for program in buildah debootstrap; do
     fi
 done
 source scripts/python.sh
-"$PYTHON" -m scripts.serving.prepare test
+"$PYTHON" -m scripts.serving.bootstrap test
 export PORTRAIT_IMAGE_WEIGHTS=${PORTRAIT_IMAGE_WEIGHTS:-lite}
 exec .venv/bin/python -m pytest -s -v tests/test_image.py "$@"

@@ -183,26 +183,21 @@ def test_nobody_there(client: Callable[[str], PortraitClient]) -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 def test_grpc_tries_again_while_there_is_no_worker(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = f"{server.management}/models/portrait"
     scaled_up: list[int] = []
-
-    def scale(workers: int) -> None:
-        scaling = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
-        assert requests.put(model, params=scaling, timeout=60).status_code == 200
 
     def scale_up(_: tenacity.RetryCallState) -> float:
         if not scaled_up:
             scaled_up.append(1)
-            scale(1)
+            server.scale(1)
         return 0.0
 
     monkeypatch.setattr("portrait_client.retry._BACK_OFF", scale_up)
-    scale(0)
+    server.scale(0)
     try:
         with GrpcPortraitClient(f"127.0.0.1:{server.run.ports.grpc}") as client:
             client.draw(PHOTO, Options(size=64))
     finally:
-        scale(1)
+        server.scale(1)
     assert scaled_up
 
 

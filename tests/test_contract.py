@@ -40,8 +40,7 @@ def unharmed(server: Server, ways: Ways) -> Iterator[None]:
 
 
 def workers(server: Server) -> list[int]:
-    told = requests.get(f"{server.management}/models/portrait", timeout=10).json()
-    return [worker["pid"] for worker in told[0]["workers"]]
+    return [worker.pid for worker in server.model().workers]
 
 
 def pixels(body: bytes) -> np.typing.NDArray[np.uint8]:
@@ -140,18 +139,12 @@ def test_an_unknown_model_is_404(ways: Ways) -> None:
 
 
 def test_no_worker_is_503(server: Server, ways: Ways) -> None:
-    scale(server, 0)
+    server.scale(0)
     try:
         assert ways.raw(PHOTO).status == 503
         assert ways.grpc(PHOTO).status == grpc.StatusCode.INTERNAL
     finally:
-        scale(server, server.run.arrangement.workers)
-
-
-def scale(server: Server, count: int) -> None:
-    sizes: dict[str, str | int] = {"min_worker": str(count), "max_worker": str(count), "synchronous": "true"}
-    answer = requests.put(f"{server.management}/models/portrait", params=sizes, timeout=300)
-    assert answer.status_code == 200, answer.text
+        server.scale(server.run.arrangement.workers)
 
 
 @pytest.mark.usefixtures("unharmed")
@@ -300,7 +293,7 @@ def test_scaling_while_photos_come_in_gives_no_wrong_picture(server: Server, way
         asker.start()
     try:
         for count in (3, 1, server.run.arrangement.workers):
-            scale(server, count)
+            server.scale(count)
             assert len(workers(server)) == count
     finally:
         stop.set()

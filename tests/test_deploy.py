@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from model.files import sha256_of
+from scripts.archive.record import Record, write_record
 from scripts.container import ready, start
+from scripts.serving import loopback
 from scripts.serving.machine import JAVA_BYTES, Arrangement, arrange
 from scripts.serving.paths import ROOT
 from scripts.serving.settings import Ports, read_properties
@@ -82,7 +84,7 @@ def test_probes_ask_what_the_image_asks() -> None:
     portrait = container_named("portrait")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert portrait[probe]["exec"]["command"] == command
-        assert portrait[probe]["timeoutSeconds"] > ready.TIMEOUT_SECONDS
+        assert portrait[probe]["timeoutSeconds"] > loopback.TIMEOUT_SECONDS
 
 
 def test_a_slow_start_is_waited_for() -> None:
@@ -167,8 +169,7 @@ def test_an_archive_that_was_changed_is_refused(
 ) -> None:
     changed = tmp_path / "portrait.mar"
     changed.write_bytes(archive.read_bytes() + b"\0")
-    record = {"inputs": "", "archive": sha256_of(archive), "weights": "lite"}
-    changed.with_suffix(".json").write_text(json.dumps(record))
+    write_record(changed, Record("", sha256_of(archive), "lite"))
     monkeypatch.setattr(start, "ARCHIVE", changed)
     assert start.main([]) == 1
     assert "not the archive" in capsys.readouterr().err
@@ -208,16 +209,27 @@ def kept() -> list[str]:
     return [source for source in sources if source.split("/")[0] not in (".venv", "build")]
 
 
-@pytest.mark.parametrize(
-    ("sources", "module"),
-    [(copied("RUN PIP_NO_CACHE_DIR"), "scripts.serving.prepare"), (kept(), "scripts.container.ready")],
-    ids=["setting up", "serving"],
-)
-def test_the_image_has_the_modules_that_it_runs(sources: list[str], module: str, tmp_path: Path) -> None:
+def put(sources: list[str], folder: Path) -> None:
+    """Copy these of the checkout into a folder."""
     for source in sources:
-        target = tmp_path / source
+        target = folder / source
         target.parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
         copy(ROOT / source, target)
-    # -S: only the standard library, and so nothing of the checkout.
-    subprocess.run([sys.executable, "-S", "-c", f"import {module}"], cwd=tmp_path, check=True, env={})
+
+
+def test_the_image_is_set_up_by_the_standard_library_alone(tmp_path: Path) -> None:
+    put(copied("RUN PIP_NO_CACHE_DIR"), tmp_path)
+    command = [sys.executable, "-S", "-m", "scripts.serving.bootstrap", "--help"]
+    told = subprocess.run(command, cwd=tmp_path, check=True, env={}, capture_output=True, text=True).stdout
+    assert "{server}" in told  # the requirements that the image has
+
+
+@pytest.mark.parametrize("module", ["scripts.container.ready", "scripts.container.start", "scripts.serving.precision"])
+def test_the_image_has_the_modules_that_it_runs(module: str, tmp_path: Path) -> None:
+    put(kept(), tmp_path)
+    taken_out = instruction("RUN .venv/bin/python -m pip uninstall").partition(" -q ")[2].split(" && ")[0].split()
+    assert "huggingface_hub" in taken_out
+    missing = [name.replace("-", "_") for name in (*taken_out, "handler")]
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing})); import {module}"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env={})

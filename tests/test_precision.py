@@ -12,7 +12,7 @@ import torch
 from handler import precision
 from handler.module_info import FORMS, WEIGHT_TOPS
 from handler.precision import PRECISIONS, device_of, natively_bf16, offered, prefers_plain, settle, sums_exactly
-from scripts.serving import machine
+from scripts.serving import arguments
 from scripts.serving.errors import SetupError
 from scripts.serving.precision import check_precision
 
@@ -107,7 +107,7 @@ def test_bf16_and_layout_follow_the_instructions(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_commands_offer_every_precision() -> None:
-    assert sorted(machine.PRECISIONS) == sorted([precision.AUTO, *PRECISIONS])
+    assert sorted(arguments.PRECISIONS) == sorted([precision.AUTO, *PRECISIONS])
 
 
 def test_a_precision_that_this_machine_lacks_is_refused_before_the_start(archive: Path) -> None:

@@ -11,8 +11,8 @@ import grpc
 import pytest
 import requests
 
-from scripts.container.ready import worker_statuses
 from scripts.serving.paths import SAMPLE
+from scripts.serving.readiness import is_ready
 from scripts.serving.settings import HOST, Ports
 from tests.tools.proxy import DEPLOY, NGINX, Proxy, start_proxy
 from tests.tools.serving import Server, Stubs
@@ -157,8 +157,7 @@ def test_grpc_management_stays_out(proxy: Proxy, stubs: Stubs) -> None:
 
 
 def worker_pids(server: Server) -> list[int]:
-    answer = requests.get(f"{server.management}/models/portrait", timeout=10).json()
-    return [worker["pid"] for worker in answer[0]["workers"]]
+    return [worker.pid for worker in server.model().workers]
 
 
 def test_metrics_have_a_port_of_their_own(proxy: Proxy) -> None:
@@ -232,25 +231,20 @@ def test_dribbling_clients_hold_nobody_up(proxy: Proxy, direct: bytes) -> None:
 
 
 def test_503_of_torchserve_says_when_to_come_back(proxy: Proxy, server: Server) -> None:
-    scale(server, 0)
+    server.scale(0)
     try:
         answer = requests.post(proxy.url(PREDICT), data=PHOTO, timeout=30)
     finally:
-        scale(server, server.run.arrangement.workers)
+        server.scale(server.run.arrangement.workers)
         wait_until_ready(server)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
     message_of(answer)
 
 
-def scale(server: Server, workers: int) -> None:
-    numbers = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
-    requests.put(f"{server.management}/models/portrait", params=numbers, timeout=60).raise_for_status()
-
-
 def wait_until_ready(server: Server) -> None:
     deadline = time.monotonic() + 60
-    while set(worker_statuses(server.run.folder)) != {"READY"}:
+    while not is_ready(server.run):
         assert time.monotonic() < deadline
         time.sleep(0.2)
 

@@ -29,7 +29,7 @@ from scripts.serving.errors import SetupError
 from scripts.serving.machine import Arrangement, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run, check_ports
-from scripts.serving.settings import HOST, ON_CPU, Ports, read_properties, settings_of_run, write_properties
+from scripts.serving.settings import HOST, ON_CPU, VERSION, Ports, read_properties, settings_of_run, write_properties
 from scripts.serving.state import group_members, read_state
 from tests.tools.serving import Server, Stubs, free_ports, serving
 from tests.tools.transports import WAYS, Ways
@@ -315,9 +315,9 @@ def test_the_same_archive_is_served_in_the_precision_that_is_asked_for(archive: 
     run = Run(free_ports(), arrange(1, 0), False, archive, java.ensure_java(), tmp_path / "run", precision="fp32")
     with serving(run) as server:
         answer = requests.post(server.predictions, data=(ROOT / "docs" / "astronaut.jpg").read_bytes(), timeout=60)
-        told = requests.get(f"{server.management}/models/portrait", timeout=10).json()[0]
+        model = server.model()
     assert (answer.status_code, answer.headers["Portrait-Precision"]) == (200, "fp32")
-    assert told["batchSize"] == ON_CPU["batchSize"]
+    assert (model.version, model.batch_size) == (VERSION, ON_CPU["batchSize"])
 
 
 @pytest.mark.parametrize(
@@ -381,19 +381,18 @@ def test_model_that_does_not_load_ends_the_command(archive: Path, tmp_path: Path
 # What a run passes on
 
 
-def test_workers_are_born_with_the_environment_that_makes_them_fast(server: Server) -> None:
-    workers = requests.get(f"{server.management}/models/portrait", timeout=20).json()[0]["workers"]
-    born = Path(f"/proc/{workers[0]['pid']}/environ").read_text().split("\0")
-    assert f"OMP_NUM_THREADS={server.run.arrangement.threads}" in born
-    assert any(variable.startswith("GLIBC_TUNABLES=glibc.malloc") for variable in born)
-    assert not any(variable.startswith("PYTHONPATH=") and str(ROOT) in variable.split(":") for variable in born)
+def test_workers_start_in_the_environment_that_makes_them_fast(server: Server) -> None:
+    variables = psutil.Process(server.model().workers[0].pid).environ()
+    assert variables["OMP_NUM_THREADS"] == str(server.run.arrangement.threads)
+    assert variables["GLIBC_TUNABLES"].startswith("glibc.malloc")
+    assert str(ROOT) not in variables.get("PYTHONPATH", "").split(":")
 
 
 def test_workers_of_a_server_know_of_each_other(server: Server) -> None:
-    workers = requests.get(f"{server.management}/models/portrait", timeout=20).json()[0]["workers"]
+    workers = server.model().workers
     assert len(workers) == server.run.arrangement.workers
-    marks = [mark for worker in workers for mark in _open_files(worker["pid"]) if mark.parent.name == "at-work"]
-    assert sorted(mark.name for mark in marks) == sorted(str(worker["pid"]) for worker in workers)
+    marks = [mark for worker in workers for mark in _open_files(worker.pid) if mark.parent.name == "at-work"]
+    assert sorted(mark.name for mark in marks) == sorted(str(worker.pid) for worker in workers)
     assert len({mark.parent for mark in marks}) == 1
 
 

@@ -27,6 +27,7 @@ from scripts.bench.arrangements import arrangements
 from scripts.bench.service import AT_ONCE, IN_PROCESS, Served, ServedError, Service
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import Arrangement, arrange, usable_cores, usable_memory, worker_environment
+from scripts.serving.management import describe
 from scripts.serving.paths import ROOT
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
@@ -46,21 +47,19 @@ def measure_served(weights: Weights, offset: int, requests: int) -> Service:
         inside = [_in_process(archive, photo, requests, a, Path(folder)) for a in arrangements()]
         shared = arrange(usable_cores(), usable_memory())
         started = time.perf_counter()
-        with _server(archive, offset, shared, Path(folder)) as process:
+        with _server(archive, offset, shared, Path(folder)) as run:
             ready = time.perf_counter() - started
-            ways = _through(process, Ports.at(offset), photo, requests, shared)
+            ways = _through(run, photo, requests)
     return Service(ready, tuple(inside), tuple(ways))
 
 
-def _through(
-    process: "subprocess.Popen[bytes]", ports: Ports, photo: bytes, requests: int, shared: Arrangement
-) -> list[Served]:
-    rows = []
+def _through(run: Run, photo: bytes, requests: int) -> list[Served]:
+    rows, ports = [], run.ports
     with PortraitClient(f"http://{HOST}:{ports.rest}") as rest, GrpcPortraitClient(f"{HOST}:{ports.grpc}") as grpc:
         for way, draw in (("REST", rest.draw), ("gRPC", grpc.draw)):
             for at_once in (1, 2, AT_ONCE):
                 taken, total = _times(way, draw, photo, requests, at_once)
-                rows.append(_row(way, shared, at_once, taken, len(taken) / total, worker_mb(process.pid)))
+                rows.append(_row(way, run.arrangement, at_once, taken, len(taken) / total, worker_mb(run.folder)))
     return rows
 
 
@@ -89,25 +88,20 @@ def _row(
     return Served(way, arrangement, at_once, len(taken), p50, p95, p99, rate, megabytes)
 
 
-def worker_mb(server: int) -> float:
-    """Resident memory of TorchServe's largest Python worker."""
-    workers = [
-        process
-        for process in psutil.Process(server).children(recursive=True)
-        if any("model_service_worker" in word for word in process.cmdline())
-    ]
-    return max(float(process.memory_info().rss) for process in workers) / 1e6
+def worker_mb(folder: Path) -> float:
+    """Resident memory of the largest worker of the server that runs from `folder`."""
+    return max(float(psutil.Process(worker.pid).memory_info().rss) for worker in describe(folder).workers) / 1e6
 
 
 @contextmanager
-def _server(archive: Path, offset: int, arrangement: Arrangement, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def _server(archive: Path, offset: int, arrangement: Arrangement, folder: Path) -> Iterator[Run]:
     ports = Ports.at(offset)
     check_ports(ports)
     run = Run(ports, arrangement, tokens=False, archive=archive, java=ensure_java(), folder=folder / "server")
     process = start(run, tied=True)
     try:
         wait_until_ready(run, process)
-        yield process
+        yield run
     finally:
         stop(run.folder)
         process.wait()

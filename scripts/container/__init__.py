@@ -1,4 +1,4 @@
 """What the image runs: its entry point and its health check.
 
-Law: imports `serving`, `archive.record` and `model.files`, which the image has; of libraries none but Python's own.
+Law: imports `serving`, `archive.record` and `model.files`, which the image has; of libraries none that the image is rid of.
 """

@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from model.files import sha256_of
-from scripts.archive.record import read_record
+from scripts.archive.record import read_record, record_path
+from scripts.serving.arguments import add_server_options
 from scripts.serving.errors import SetupError
 from scripts.serving.java import OLDEST, find_java
-from scripts.serving.machine import PRECISIONS, arrange, count_gpus, usable_cores, usable_memory
-from scripts.serving.paths import ARCHIVE
+from scripts.serving.machine import arrange, count_gpus, usable_cores, usable_memory
+from scripts.serving.paths import ARCHIVE, CONTAINER
 from scripts.serving.precision import check_precision
 from scripts.serving.server import Run, java_command, server_environment, write_settings
 from scripts.serving.settings import Ports
 
-# Settings, keys and logs; the image makes it writable.
-FOLDER = Path("/var/lib/portrait")
 # Ten years. Keys are made anew at every start, and the health check needs its own for as long as the container runs.
 KEY_MINUTES = "5256000"
 
@@ -54,15 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="portrait", description="Serve portraits from a container.")
     add = parser.add_argument
     add("--host", default="0.0.0.0", help="address for REST, gRPC and metrics; default: %(default)s, every network")
-    add("--workers", type=int, help="processes that draw; default: one for each core, as memory allows")
-    add("--threads", type=int, help="shared by the workers that draw, up to four each; default: one for each core")
-    add("--port-offset", type=int, default=0, metavar="K", help="add K to all five ports")
-    add(
-        "--precision",
-        default="auto",
-        choices=PRECISIONS,
-        help="what to compute in; default: the fastest here",
-    )
+    add_server_options(parser)
     add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")
     return parser
 
@@ -75,12 +66,14 @@ def _run(options: argparse.Namespace) -> Run:
     record = read_record(ARCHIVE)
     # An archive is code, and so one that anybody changed is not run.
     if record is None or record.archive != sha256_of(ARCHIVE):
-        raise SetupError(f"{ARCHIVE} is not the archive that portrait.json beside it tells of; mount both, as built")
+        raise SetupError(
+            f"{ARCHIVE} is not the archive that {record_path(ARCHIVE).name} beside it tells of; mount both, as built"
+        )
     check_precision(ARCHIVE, options.precision)
     gpus = count_gpus()
     arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads, gpus)
     ports = Ports.at(options.port_offset)
-    return Run(ports, arrangement, not options.no_tokens, ARCHIVE, java, FOLDER, options.precision, gpus)
+    return Run(ports, arrangement, not options.no_tokens, ARCHIVE, java, CONTAINER, options.precision, gpus)
 
 
 def opened(host: str, ports: Ports) -> dict[str, str]:

@@ -1,5 +1,10 @@
-"""Makes .venv and puts the pinned requirements into it, once."""
+"""Makes .venv with the pinned requirements, and starts a command anew in it; needs the standard library alone.
 
+`python3 -m scripts.serving.bootstrap test` installs what requirements/test.txt pins. A command that any Python may
+start calls `ensure` and `restart_in_venv` before it imports what uses libraries: see scripts/serve.py.
+"""
+
+import argparse
 import fcntl
 import hashlib
 import os
@@ -20,11 +25,54 @@ REQUIREMENTS = ROOT / "requirements"
 SHOWN_LINES = 12
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Status 0 once the named requirements are in .venv; else 1 and what to do."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m scripts.serving.bootstrap", description="Make .venv and install requirements into it."
+    )
+    names = sorted(path.stem for path in REQUIREMENTS.glob("*.txt"))
+    parser.add_argument("names", nargs="+", choices=names, help="of files in requirements/")
+    options = parser.parse_args(argv)
+    try:
+        ensure(*options.names)
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def ensure(*names: str) -> None:
+    """Have everything of `requirements/<name>.txt` in .venv, for each name; quick when it is there already.
+
+    Raises `SetupError` naming the command that helps where this cannot be done from here.
+    """
+    if all(_is_installed(name) for name in names):
+        return
+    with one_at_a_time():
+        for name in names:
+            # Another process may have installed it meanwhile.
+            if not _is_installed(name):
+                _set_up(name)
+
+
+def was_installed(name: str) -> bool:
+    """Whether `requirements/<name>.txt`, as it is or as it once was, is in .venv whole."""
+    return PYTHON.exists() and _stamp(name).exists()
+
+
+def restart_in_venv(module: str, arguments: Sequence[str]) -> None:
+    """Replace this process by `.venv/bin/python -m module arguments`; return only where .venv runs it already."""
+    if Path(sys.prefix).resolve() != VENV.resolve():
+        os.execv(PYTHON, [str(PYTHON), "-m", module, *arguments])
+
+
 @contextmanager
-def only_one() -> Iterator[None]:
-    """One set-up or build at a time in this checkout; a second waits for the first."""
+def one_at_a_time() -> Iterator[None]:
+    """One set-up at a time in this checkout; a second waits for the first."""
     BUILD.mkdir(exist_ok=True)
-    with (BUILD / "lock").open("w") as file:
+    with (BUILD / "setup.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -33,14 +81,13 @@ def only_one() -> Iterator[None]:
         yield
 
 
-def ensure(name: str) -> None:
-    """Have everything of `requirements/<name>.txt` in .venv; quick when it is there already.
+def _is_installed(name: str) -> bool:
+    return PYTHON.exists() and all(
+        _stamp(included).exists() and _stamp(included).read_text() == _digest(included) for included in _included(name)
+    )
 
-    Raises `SetupError` naming the command that helps where this cannot be done from here.
-    """
-    if PYTHON.exists() and all(_stamp(n).exists() and _stamp(n).read_text() == _digest(n) for n in _included(name)):
-        return
-    LOG.parent.mkdir(exist_ok=True)
+
+def _set_up(name: str) -> None:
     LOG.write_text("")
     _ensure_venv()
     _install(name)
@@ -173,3 +220,7 @@ def _show(text: str) -> None:
 def say(text: str) -> None:
     """One line of progress."""
     print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

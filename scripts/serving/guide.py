@@ -4,8 +4,8 @@ import shlex
 import shutil
 
 from scripts.serving.machine import Arrangement
+from scripts.serving.management import key_of
 from scripts.serving.paths import SAMPLE
-from scripts.serving.readiness import key_of
 from scripts.serving.server import Run
 from scripts.serving.settings import HOST, Ports
 
@@ -28,7 +28,7 @@ def arrangement_text(arrangement: Arrangement) -> str:
 def lines_to_try(run: Run, page: bool) -> str:
     """Lines to paste into another terminal, in any folder; `page`: it is there as well."""
     url = f"http://{HOST}:{run.ports.rest}/predictions/portrait"
-    key = f" -H {shlex.quote('Authorization: Bearer ' + key_of(run, 'inference'))}" if run.tokens else ""
+    key = f" -H {shlex.quote('Authorization: Bearer ' + key_of(run.folder, 'inference'))}" if run.tokens else ""
     photo = shlex.quote(str(SAMPLE))
     offset = run.ports.rest - Ports.rest
     stop = "bash scripts/serve.sh --stop" + (f" --port-offset {offset}" if offset else "")

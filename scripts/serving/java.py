@@ -23,14 +23,19 @@ def ensure_java() -> Path:
     found = find_java()
     if found is None:
         bootstrap.say(f"No Java {OLDEST} or later here: installing a runtime into .venv (60 MB) ...")
-        try:
-            bootstrap.pip("-r", str(REQUIREMENTS_JAVA))
-        except SetupError:
-            bootstrap.install_package(DEBIAN_PACKAGE, f"Java {OLDEST} or later")
+        with bootstrap.one_at_a_time():
+            _install()
         found = find_java()
     if found is None:
         raise SetupError(f"Java {OLDEST} or later is missing. Install it:  sudo apt-get install -y {DEBIAN_PACKAGE}")
     return found
+
+
+def _install() -> None:
+    try:
+        bootstrap.pip("-r", str(REQUIREMENTS_JAVA))
+    except SetupError:
+        bootstrap.install_package(DEBIAN_PACKAGE, f"Java {OLDEST} or later")
 
 
 def find_java() -> Path | None:

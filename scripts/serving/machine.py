@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from scripts.serving.errors import SetupError
 
 # Every full-size map is a fresh allocation of 17 to 67 MB. With glibc's defaults each one is taken from
@@ -24,9 +26,6 @@ JAVA_BYTES = 1_700_000_000
 WORKER_BYTES = 1_400_000_000
 
 WORKERS_PER_GPU = 4  # decoding, enlarging and encoding stay on the CPU; not tried on a GPU yet
-
-# handler/precision.py says what each is and which machine has it.
-PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8-w7", "int8")
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def usable_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes this process may use: the machine's, or the container's limit."""
-    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Bytes this process may use: the machine's, or the container's limit, which psutil does not know."""
+    installed = psutil.virtual_memory().total
     for limit in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):  # v2, v1
         try:
             return min(installed, int(limit.read_text()))

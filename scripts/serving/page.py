@@ -4,14 +4,16 @@ import os
 import subprocess
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
+import httpx2
+
 from scripts.serving.errors import SetupError
-from scripts.serving.paths import PYTHON, ROOT
+from scripts.serving.loopback import get
+from scripts.serving.paths import PYTHON, ROOT, folder_of
 from scripts.serving.server import is_free, launch, stop
 from scripts.serving.settings import HOST, Ports
-from scripts.serving.state import State, folder_of, start_time, write_state
+from scripts.serving.state import State, start_time, write_state
 
 TIMEOUT_SECONDS = 60.0
 
@@ -63,10 +65,7 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", port: int, log: Path) -> 
 
 
 def _is_up(port: int) -> bool:
-    # A proxy that is set for the outside has no business here.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://{HOST}:{port}/_stcore/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
+        return bool(get(f"http://{HOST}:{port}/_stcore/health").is_success)
+    except httpx2.HTTPError:
         return False

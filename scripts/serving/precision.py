@@ -12,7 +12,7 @@ from scripts.serving.paths import PYTHON, ROOT
 def check_precision(archive: Path, asked: str) -> None:
     """Raise `SetupError` that names what there is when `archive` cannot be served in `asked` here.
 
-    What is `auto` is always there. Else torch is asked, in a process of .venv: this one may be without it.
+    `auto` is always there. Else the archive's own handler is asked, in a process of its own, which alone loads torch.
     """
     if asked == "auto":
         return

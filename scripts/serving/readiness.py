@@ -1,15 +1,12 @@
 """Waits until every worker of the model is ready, or says why it will not be."""
 
-import json
 import re
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 from scripts.serving.errors import SetupError
+from scripts.serving.management import ManagementError, describe
 from scripts.serving.server import Run
-from scripts.serving.settings import HOST
 
 TIMEOUT_SECONDS = 120.0
 # A worker that fails to load is started again after 1, 1, 2, 3, 5 ... seconds; twice is no accident.
@@ -32,26 +29,11 @@ def wait_until_ready(run: Run, process: "subprocess.Popen[bytes]") -> None:
 
 def is_ready(run: Run) -> bool:
     """Whether as many workers as were asked for can take photos."""
-    request = urllib.request.Request(f"http://{HOST}:{run.ports.management}/models/portrait")
-    if run.tokens:
-        request.add_header("Authorization", f"Bearer {key_of(run, 'management')}")
-    # A proxy that is set for the outside has no business here.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=5) as answer:
-            workers = json.load(answer)[0]["workers"]
-    except (OSError, ValueError):
+        workers = describe(run.folder).workers
+    except ManagementError:
         return False
-    ready = [worker for worker in workers if worker["status"] == "READY"]
-    return len(ready) >= run.arrangement.workers
-
-
-def key_of(run: Run, service: str) -> str:
-    """The key of `inference` or `management`; empty until TorchServe has written it."""
-    try:
-        return str(json.loads((run.folder / "key_file.json").read_text())[service]["key"])
-    except (OSError, ValueError, KeyError):
-        return ""
+    return sum(worker.is_ready for worker in workers) >= run.arrangement.workers
 
 
 def _does_not_load(run: Run) -> bool:

@@ -1,4 +1,4 @@
-"""Starts TorchServe, waits until its model is ready, stops it with everything it started."""
+"""Starts TorchServe, and stops it with everything that it started; readiness.py waits for its model."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import Arrangement, worker_environment
-from scripts.serving.paths import PYTHON, ROOT, VENV
+from scripts.serving.paths import PYTHON, ROOT, VENV, folder_of
 from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
-from scripts.serving.state import State, folder_of, group_members, is_alive, read_state, start_time, write_state
+from scripts.serving.state import State, group_members, is_alive, read_state, start_time, write_state
 
 STOP_SECONDS = 10.0
 

@@ -1,12 +1,16 @@
 """What is known of a server that was started here, kept in a file until it is stopped."""
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from model.files import write_whole
-from scripts.serving.paths import BUILD
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,6 @@ class State:
     pid: int
     started: str  # of the process, in clock ticks since boot: a pid alone may be another's by now
     temporary: str  # its own TMPDIR
-
-
-def folder_of(rest_port: int) -> Path:
-    """Where the server with this REST port keeps its settings, logs and keys."""
-    return BUILD / "serve" / str(rest_port)
 
 
 def write_state(folder: Path, state: State) -> None:
@@ -42,22 +41,25 @@ def is_alive(state: State) -> bool:
 
 
 def start_time(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot; None when there is none."""
-    fields = _stat(pid)
-    return fields[19] if fields and fields[0] != "Z" else None
+    """When the process began, in clock ticks since boot; None when there is none.
+
+    Since boot, for psutil's seconds since 1970 change whenever the clock is set.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return str(round((process.create_time() - psutil.boot_time()) * _TICKS_PER_SECOND))
+    except psutil.NoSuchProcess:
+        return None
 
 
 def group_members(group: int) -> list[int]:
     """Processes of the group that have not ended."""
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    stats = ((pid, _stat(pid)) for pid in pids)
-    return [pid for pid, fields in stats if fields and fields[0] != "Z" and int(fields[2]) == group]
+    return [pid for pid in psutil.pids() if _belongs(pid, group)]
 
 
-def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the third, the state, on (proc(5))."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return text.rpartition(")")[2].split()
+def _belongs(pid: int, group: int) -> bool:
+    with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+        return os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False

@@ -12,9 +12,11 @@ from types import ModuleType
 
 import grpc
 import grpc_tools
+import requests
 import ts
 from grpc_tools import protoc
 
+from scripts.serving.management import ServedModel, describe
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, is_free, start, stop
 from scripts.serving.settings import HOST, Ports
@@ -49,6 +51,15 @@ class Server:
     def metrics(self) -> str:
         """http://HOST:PORT of the metrics API."""
         return f"http://{HOST}:{self.run.ports.metrics}"
+
+    def model(self) -> ServedModel:
+        """What the management API says of the model and its workers."""
+        return describe(self.run.folder)
+
+    def scale(self, workers: int) -> None:
+        """Have that many workers; returns once they are there."""
+        sizes = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
+        requests.put(f"{self.management}/models/portrait", params=sizes, timeout=300).raise_for_status()
 
     def grpc_channel(self) -> grpc.Channel:
         """To the inference service; close it after use."""
