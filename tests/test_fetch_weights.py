@@ -222,9 +222,7 @@ def test_nobody_listening_fails_at_once(lock: Path, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_silence_is_ended(
-    hub: LoopbackHub, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
+def test_silence_is_ended(hub: LoopbackHub, lock: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     monkeypatch.setattr(model.weights.hub, "while_alive", lambda call: while_alive(call, patience_s=1))
     hub.silent = method
     assert "no answer for 1 s" in refused(lock)

@@ -34,8 +34,8 @@ class Record:
 
 
 def record_path(archive: Path) -> Path:
-    """portrait.mar -> portrait.json."""
-    return archive.with_suffix(".json")
+    """portrait.mar -> portrait.build.json."""
+    return archive.with_suffix(".build.json")
 
 
 def read_record(archive: Path) -> Record | None:

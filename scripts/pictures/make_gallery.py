@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from handler.arrays import Photo, Picture
+from handler.decode import Limits, decode
 from handler.inference import load
 from handler.options import Options
 from handler.pipeline import Pipeline
@@ -24,6 +24,7 @@ from model.export import export_float
 from model.files import whole
 from model.weights.loading import load_network
 from model.weights.source import resolve
+from scripts.serving.paths import SAMPLE
 
 FACE = Options(frame="face", size=512)
 FACE_SKETCH = Options(frame="face", size=512, style="sketch")
@@ -37,6 +38,7 @@ PANELS: dict[str, Options | None] = {
 }
 COLUMNS = 3
 PANEL_SIDE, CAPTION_HEIGHT, GAP = 320, 26, 8
+SQUARE = 16  # of the chequerboard under what is transparent, in pixels
 
 
 def pipeline_of(source: str) -> Pipeline:
@@ -64,8 +66,8 @@ def panel(caption: str, picture: Picture) -> Image.Image:
     return sheet
 
 
-def _chequerboard(square: int = 16) -> Image.Image:
-    rows, columns = np.indices((PANEL_SIDE, PANEL_SIDE)) // square
+def _chequerboard() -> Image.Image:
+    rows, columns = np.indices((PANEL_SIDE, PANEL_SIDE)) // SQUARE
     return Image.fromarray(np.where((rows + columns) % 2, 255, 205).astype(np.uint8))
 
 
@@ -93,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", default="lite", help="hub, lite or a checkpoint; default: %(default)s")
     parser.add_argument("--output", type=Path, default=Path("docs"), help="folder; default: %(default)s")
     options = parser.parse_args(argv)
-    photo, pipeline = skimage.data.astronaut(), pipeline_of(options.weights)
+    photo, pipeline = decode(SAMPLE.read_bytes(), Limits()), pipeline_of(options.weights)
     panels = [
         panel(caption, drawn(photo, chosen, pipeline)[1] if chosen else photo)
         for caption, chosen in tqdm(PANELS.items(), desc="pictures", disable=None)

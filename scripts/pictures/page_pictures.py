@@ -15,8 +15,9 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from model.files import whole
+from scripts.serving.paths import ROOT
 
-FOLDER = Path(__file__).parents[2] / "docs"
+FOLDER = ROOT / "docs"
 PATIENCE_MS = 120_000
 
 
