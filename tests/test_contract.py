@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -20,6 +19,7 @@ from handler.precision import offered
 from handler.styles import STYLES
 from tests.tools.hostile import BAD, EITHER, GOOD, HUGE, encoded, picture
 from tests.tools.serving import Server, Stubs
+from tests.tools.shared import needs_shared, shared
 from tests.tools.transports import WAYS, Reply, Ways
 
 PHOTO = encoded(picture(160, 120), "PNG")
@@ -302,11 +302,8 @@ def test_scaling_while_photos_come_in_gives_no_wrong_picture(server: Server, way
     assert not wrong
 
 
-CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
-
-
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
+@needs_shared("corpus")
 @pytest.mark.usefixtures("unharmed")
 def test_broken_files_of_the_corpus_are_refused(ways: Ways) -> None:
-    for path in CORPUS.glob("pngsuite/x*.png"):
+    for path in shared("corpus").glob("pngsuite/x*.png"):
         check_error(ways.raw(path.read_bytes()), 400)

@@ -1,5 +1,4 @@
 import resource
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +7,10 @@ from PIL import Image
 from handler.decode import Limits, decode
 from handler.errors import RequestError
 from tests.tools.hostile import BAD, EITHER, GOOD, HUGE, encoded, jpeg, picture
+from tests.tools.shared import needs_shared, shared
 
-CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
+CORPUS = shared("corpus")
+needs_corpus = needs_shared("corpus")
 
 
 def status(data: bytes, limits: Limits = Limits()) -> int:

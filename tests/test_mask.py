@@ -7,9 +7,7 @@ import pytest
 from handler.arrays import LineMap
 from handler.mask import subject_mask
 from tests.tools import sitter
-
-PAIRS = Path(__file__).parents[1] / ".." / "shared" / "pairs"
-with_pairs = pytest.mark.skipif(not PAIRS.is_dir(), reason="the reference drawings, ../shared/pairs, are not here")
+from tests.tools.shared import needs_shared, shared
 
 
 def reference(path: Path) -> tuple[float, float]:
@@ -22,9 +20,9 @@ def reference(path: Path) -> tuple[float, float]:
     return float(mask[head].mean()), float(mask[far].mean())
 
 
-@with_pairs
+@needs_shared("pairs")
 def test_reference_heads_are_covered_and_their_background_is_not() -> None:
-    heads = sorted(PAIRS.glob("*_head.png"))
+    heads = sorted(shared("pairs").glob("*_head.png"))
     covered, spilled = np.array([reference(head) for head in heads]).T
     assert len(heads) == 8
     assert covered.min() >= 0.97

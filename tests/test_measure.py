@@ -1,7 +1,5 @@
 """The figures of the embedded weights: ink behind people, scores against drawings, blank photos, the sheet."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -11,8 +9,7 @@ from model.training.plates import Plate
 from model.training.sheet import VARIANTS, contact_sheet, framed
 from scripts.training import score_lite
 from tests.tools.portraits import portrait
-
-SHARED = Path(__file__).parents[2] / "shared"
+from tests.tools.shared import needs_shared, shared
 
 
 def _plate() -> Plate:
@@ -34,10 +31,9 @@ def test_a_person_who_fills_the_photo_leaves_nothing_to_measure() -> None:
     assert np.isnan(background_ink(full, Plate(np.zeros((50, 50, 3), np.uint8), full, full, (0.5, 0.5))))
 
 
+@needs_shared("pairs", "tools/drawing_score.py")
 def test_the_reference_drawings_score_one_against_themselves() -> None:
-    pairs, tool = SHARED / "pairs", SHARED / "tools" / "drawing_score.py"
-    if not tool.is_file():
-        pytest.skip("the reference drawings are not beside this checkout")
+    pairs, tool = shared("pairs"), shared("tools/drawing_score.py")
     references = iter(sorted(pairs.glob("*_drawing.png")))
     rows = list(score_pairs(pairs, lambda _: cv2.imread(str(next(references)), 0).astype(np.uint8), load_score(tool)))
     assert len(rows) >= 10

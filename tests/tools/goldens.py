@@ -12,7 +12,7 @@ from handler.options import Options
 from handler.postprocess import render
 from tests.tools import sitter
 
-FOLDER = Path(__file__).parents[1] / "golden"
+FOLDER = Path(__file__).parents[1] / "data" / "golden"
 MOST_LEVELS = 1.0  # of mean difference: other processors round otherwise
 LEAST_SIMILARITY = 0.995
 

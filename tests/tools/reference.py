@@ -1,6 +1,5 @@
-"""The published layouts and the published code's answers; they lie outside the repository."""
+"""The published layouts, and what the published code answers for seeded weights: see tests/data/README.md."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -9,32 +8,47 @@ import pytest
 import torch
 from torch import Tensor
 
-FOLDER = Path(__file__).parents[3] / "shared" / "reference"
+from tests.tools.shared import needs_shared, shared
 
-needs_reference = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no {FOLDER.name} files beside the checkout")
+_FOLDER = Path(__file__).parents[1] / "data" / "parity"
+_FULL_SIZE = "reference/u2net_seed7.npz"  # another 290 kB, of the same kind
+_SEED = 7
+
+# The two sizes of the network; the answers of the full one are not in the repository.
+SIZES_WITH_ANSWERS = ("u2netp", pytest.param("u2net", marks=needs_shared(_FULL_SIZE)))
 
 
 def layout(size: str) -> dict[str, list[int]]:
     """Names and shapes of the published checkpoint, in its order."""
-    layout: dict[str, list[int]] = json.loads((FOLDER / f"{size}_state_dict.json").read_text())
+    layout: dict[str, list[int]] = json.loads((_FOLDER / f"{size}_state_dict.json").read_text())
     return layout
 
 
 def seeded(size: str) -> dict[str, Tensor]:
-    """The weights of the parity files, drawn by the script that lies beside them."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", FOLDER / "seeded_weights.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    tensors: dict[str, Tensor] = module.seeded_state_dict(layout(size), seed=7)
-    return tensors
+    """Draw the weights that the answers were made with: one tensor for each entry of the layout, in its order.
+
+    The draws must stay as they are, to the order of the calls: the answers fit no other weights.
+    """
+    generator = torch.Generator().manual_seed(_SEED)
+    return {name: _drawn(name, shape, generator) for name, shape in layout(size).items()}
+
+
+def _drawn(name: str, shape: list[int], generator: torch.Generator) -> Tensor:
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros((), dtype=torch.int64)
+    if name.endswith(("running_var", "bn_s1.weight")):
+        return torch.rand(shape, generator=generator) + 0.5
+    if len(shape) == 4:  # a convolution (out, in, height, width): the maps keep their scale through all layers
+        fan_in = shape[1] * shape[2] * shape[3]
+        return torch.randn(shape, generator=generator) * (0.5 / fan_in) ** 0.5
+    return torch.randn(shape, generator=generator) * 0.1
 
 
 def answers(size: str) -> dict[str, dict[str, Tensor]]:
     """HxW -> x, d0 (the fused map) and d6 (the deepest side map), each float32 (1, C, H, W)."""
+    file = _FOLDER / "u2netp_seed7.npz" if size == "u2netp" else shared(_FULL_SIZE)
     found: dict[str, dict[str, Tensor]] = {}
-    with np.load(FOLDER / f"{size}_seed7.npz") as arrays:
+    with np.load(file) as arrays:
         for key in arrays.files:
             name, shape = key.split("_")
             found.setdefault(shape, {})[name] = torch.from_numpy(arrays[key])
