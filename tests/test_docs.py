@@ -13,6 +13,7 @@ from tests.tools.documents import (
     SHOWN,
     Block,
     Reader,
+    absent,
     blocks,
     blocks_of,
     broken_links,
@@ -101,9 +102,20 @@ def test_links_within_the_project_lead_somewhere(document: Path) -> None:
     assert broken_links(document) == []
 
 
+@pytest.mark.parametrize("document", [*documents(), *OTHERS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_commands_of_the_project_that_are_named_are_there(document: Path) -> None:
+    assert absent(document) == []
+
+
 def test_a_link_that_leads_nowhere_is_noticed(tmp_path: Path) -> None:
     document = tmp_path / "a.md"
     document.write_text(
         "# Its heading, here\n[a](#its-heading-here) [b](#none) [c](none.md) [d](a.md) [e](https://x.y/)\n"
     )
     assert broken_links(document) == ["#none", "none.md"]
+
+
+def test_a_file_or_command_that_is_not_there_is_noticed(tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text("`handler/styles.py` `handler/none.py` python -m scripts.serve; python -m scripts.rooms.none\n")
+    assert absent(document) == ["handler/none.py", "scripts/rooms/none"]

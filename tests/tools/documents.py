@@ -46,8 +46,9 @@ class Block(NamedTuple):
 
 
 def documents() -> list[Path]:
-    """README.md and docs/*.md."""
-    return [*ROOT.glob("README.md"), *sorted((ROOT / "docs").glob("*.md"))]
+    """README.md and its neighbours, and docs/*.md."""
+    top = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    return [*(ROOT / name for name in top), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks() -> list[Block]:
@@ -66,6 +67,21 @@ def blocks_of(text: str, document: str) -> list[Block]:
 def starts_a_server(document: str) -> bool:
     """Whether the document brings its own server up; otherwise one is there already."""
     return any(block.reason is None and _SERVE.search(block.code) for block in blocks() if block.document == document)
+
+
+_ROOMS = "handler|model|portrait_client|scripts|tests|web|deploy|docs|requirements"
+_NAMED = re.compile(rf"`((?:{_ROOMS})/[\w./-]+)`|\bpytest (tests/[\w./-]+)|python -m ((?:{_ROOMS})[\w.]*\w)")
+
+
+def _mentioned(text: str) -> set[str]:
+    """Files that a text names in backticks or after pytest, and modules after `python -m` as paths without a suffix."""
+    return {path or test or module.replace(".", "/") for path, test, module in _NAMED.findall(text)}
+
+
+def absent(document: Path) -> list[str]:
+    """Files and modules of the project that a document names and that there are not."""
+    named = sorted(_mentioned(document.read_text()))
+    return [name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.py").is_file()]
 
 
 def broken_links(document: Path) -> list[str]:
