@@ -12,12 +12,14 @@ import torch
 
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, offered
-from model.weights.source import EMBEDDED
+from model.export import export_float
+from model.weights.loading import load_network
+from model.weights.source import EMBEDDED, Weights, resolve
+from scripts.bench.inputs import seeded
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run
-from tests.tools.networks import write_weights
 from tests.tools.serving import Server, Stubs, free_ports, make_stubs, serving
 
 INSTRUCTION_SETS = ("avx2", "avx512_f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "dot", "i8mm")
@@ -38,9 +40,23 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small checkpoint: the embedded one, which draws portraits, or seeded noise without it."""
-    return EMBEDDED if EMBEDDED.exists() else write_weights(tmp_path_factory.mktemp("weights") / "seeded.safetensors")
+def small_weights() -> Path:
+    """A small checkpoint that draws portraits: the embedded one."""
+    return EMBEDDED
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """Seeded `u2netp` weights, always the same bytes, whose line maps have contrast: precisions can be told apart."""
+    return resolve(str(seeded(tmp_path_factory.mktemp("weights") / "seeded.safetensors", "u2netp").path))
+
+
+@pytest.fixture(scope="session")
+def module_folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the floating-point module of `weights`, as an archive has it."""
+    folder = tmp_path_factory.mktemp("exported")
+    export_float(load_network(weights.path), weights, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

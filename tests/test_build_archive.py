@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.module_info import FORMS
+from handler.module_info import FORMS, ModuleInfo
 from model.files import sha256_of
-from model.weights.source import resolve
+from model.weights.source import Weights, resolve
 from scripts.archive import build as archives
 from scripts.archive import record
 from scripts.archive.build import ArchiveError, build, check
@@ -42,20 +42,40 @@ def test_three_forms_of_the_network_take_little_more_than_one(archive: Path) -> 
     assert sum(sizes.values()) <= 1.6 * (sum(sizes.values()) - others)
 
 
-def test_second_build_in_another_process_has_the_same_entries_and_a_record(
-    archive: Path, small_weights: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Path, subprocess.CompletedProcess[str]]":
+    """An archive of the same weights, by another process that has no hub, and what the command said."""
+    folder = tmp_path_factory.mktemp("again")
+    output = folder / "again.mar"
+    command = [sys.executable, "-m", "scripts.build_archive", "--weights", "auto", "--output", str(output)]
+    away = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(folder / "cache")}
+    return output, subprocess.run(command, cwd=ROOT, env={**os.environ, **away}, capture_output=True, text=True)
+
+
+def test_auto_takes_the_embedded_weights_when_the_hub_is_away(
+    second: "tuple[Path, subprocess.CompletedProcess[str]]",
 ) -> None:
-    output = tmp_path / "again.mar"
-    command = [sys.executable, "-m", "scripts.build_archive", "--weights", str(small_weights), "--output", str(output)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    first, second = entries(archive), entries(output)
-    first_manifest, second_manifest = (json.loads(e.pop("MAR-INF/MANIFEST.json")) for e in (first, second))
-    assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] == []
-    del first_manifest["createdOn"], second_manifest["createdOn"]
-    assert first_manifest == second_manifest
-    expected = Record(inputs_digest(str(small_weights)), sha256_of(output), str(small_weights))
-    assert read_record(output) == expected
+    output, done = second
+    assert done.returncode == 0, done.stderr
+    assert "hub" in done.stderr
+    assert read_record(output) == Record(inputs_digest("auto"), sha256_of(output), "lite")
+
+
+def test_second_build_in_another_process_has_the_same_entries(
+    archive: Path, second: "tuple[Path, subprocess.CompletedProcess[str]]"
+) -> None:
+    first, other = entries(archive), entries(second[0])
+    first_manifest, other_manifest = (json.loads(e.pop("MAR-INF/MANIFEST.json")) for e in (first, other))
+    assert first.keys() == other.keys()
+    assert set(FORMS.values()) < first.keys()
+    assert [name for name in first if first[name] != other[name]] == []
+    del first_manifest["createdOn"], other_manifest["createdOn"]
+    assert first_manifest == other_manifest
+
+
+def test_an_archive_has_its_record(archive: Path, small_weights: Path) -> None:
+    expected = Record(inputs_digest(str(small_weights)), sha256_of(archive), str(small_weights))
+    assert read_record(archive) == expected
 
 
 def test_damaged_weights_leave_the_old_archive_and_say_so(
@@ -72,8 +92,15 @@ def test_damaged_weights_leave_the_old_archive_and_say_so(
 
 
 def test_handler_that_does_not_import_leaves_the_old_archive(
-    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def unpack(weights: Weights, folder: Path, calibration: Path | None) -> list[ModuleInfo]:
+        """What was exported already for the session's archive."""
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(folder, FORMS.values())
+        return []
+
+    monkeypatch.setattr(archives, "export", unpack)
     broken = tmp_path / "handler"
     broken.mkdir()
     for path in (ROOT / "handler").glob("*"):
@@ -141,15 +168,3 @@ def test_a_change_of_other_code_does_not_rebuild(tree: Path) -> None:
     before = inputs_digest("lite")
     for file in ("scripts/serve.py", "scripts/bench/race.py", "model/training/train.py", "handler/metrics.yaml"):
         assert changed(tree / file) == before, file
-
-
-def test_auto_takes_the_embedded_weights_when_the_hub_is_away(tmp_path: Path) -> None:
-    output = tmp_path / "portrait.mar"
-    command = [sys.executable, "-m", "scripts.build_archive", "--weights", "auto", "--output", str(output)]
-    away = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "cache")}
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **away}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "hub" in done.stderr
-    found = read_record(output)
-    assert found
-    assert found.weights == "lite"

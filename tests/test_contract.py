@@ -31,12 +31,19 @@ def ways(server: Server, stubs: Stubs) -> Ways:
     return Ways(server, stubs)
 
 
+@pytest.fixture(scope="module")
+def drawn(ways: Ways) -> bytes:
+    """The picture of a good photo, before any harm."""
+    return ways.raw(PHOTO).body
+
+
 @pytest.fixture
-def unharmed(server: Server, ways: Ways) -> Iterator[None]:
+def unharmed(server: Server, ways: Ways, drawn: bytes) -> Iterator[None]:
     """Around a test that hurts: the worker's process and the picture of a good photo stay as they were."""
-    before = workers(server), ways.raw(PHOTO).body
+    before = workers(server)
     yield
-    assert (workers(server), ways.raw(PHOTO).body) == before
+    assert workers(server) == before
+    assert ways.raw(PHOTO).body == drawn
 
 
 def workers(server: Server) -> list[int]:

@@ -1,6 +1,6 @@
 """Every command and every snippet of the documentation works as it stands there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,11 +28,11 @@ TO_RUN = [block for block in BLOCKS if block.language in RUN and block.reason is
 
 
 class Readers:
-    """A reader for the document at hand, with the session's server unless the document starts its own."""
+    """One after another in one clone, with the session's server unless the document at hand starts its own."""
 
-    def __init__(self, server: Server, make_folder: Callable[[str], Path]) -> None:
+    def __init__(self, server: Server, folder: Path) -> None:
         self._server = server
-        self._make_folder = make_folder
+        self._folder = folder
         self._document = ""
         self._reader: Reader | None = None
 
@@ -40,7 +40,7 @@ class Readers:
         if self._reader is None or document != self._document:
             self.leave()
             ports = free_ports() if starts_a_server(document) else self._server.run.ports
-            self._document, self._reader = document, Reader(self._make_folder("reader"), ports.rest - Ports.rest)
+            self._document, self._reader = document, Reader(self._folder, ports.rest - Ports.rest)
         return self._reader
 
     def leave(self) -> None:
@@ -50,7 +50,7 @@ class Readers:
 
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[Readers]:
-    readers = Readers(server, tmp_path_factory.mktemp)
+    readers = Readers(server, tmp_path_factory.mktemp("reader"))
     yield readers
     readers.leave()
 

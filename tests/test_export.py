@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -11,27 +9,19 @@ from torch.nn import functional as F
 from handler.inference import read_module
 from handler.module_info import FORMS, ModuleInfo
 from handler.precision import natively_bf16
-from model.export import ExportError, export, export_float, read
+from model.export import ExportError, export, read
 from model.network.fused import FusedConv, apart, convolutions, levels, together
 from model.network.line_model import Drawing
 from model.quantization.fidelity import compare
 from model.weights.loading import load_network
 from model.weights.source import Weights
-from tests.tools.seeded import seeded_weights
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    return seeded_weights(tmp_path_factory.mktemp("weights") / "seeded.safetensors")
-
-
-@pytest.fixture(scope="module")
-def module_file(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported")
-    export_float(load_network(weights.path), weights, folder)
-    return folder / FORMS["float"]
+@pytest.fixture
+def module_file(module_folder: Path) -> Path:
+    return module_folder / FORMS["float"]
 
 
 @pytest.fixture(scope="module")
@@ -102,24 +92,6 @@ def test_a_photo_is_divided_by_its_own_maximum(eager: Drawing) -> None:
 def test_the_module_tells_what_it_is(module_file: Path, weights: Weights) -> None:
     _, info = read_module(module_file)
     assert info == ModuleInfo("seeded", weights.sha256, "u2netp", "float", str(torch.__version__))
-
-
-def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from model.export import *; from model.quantization.ranges import *\n"
-        "from model.weights.source import resolve\n"
-        "folder, weights = Path(sys.argv[1]), resolve('lite')\n"
-        "network, ranges = load_network(weights.path), read_ranges(SHIPPED)\n"
-        "export_float(network, weights, folder)\n"
-        "for form in WEIGHT_TOPS: write_int8(network, ranges, info_of(network, weights, form), folder)"
-    )
-    folders = [tmp_path / "first", tmp_path / "second"]
-    for folder in folders:
-        folder.mkdir()
-        subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, check=True)
-    first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
-    assert first.keys() == second.keys() == set(FORMS.values())
-    assert [name for name in first if first[name] != second[name]] == []
 
 
 def test_no_record_names_a_path_of_the_machine_that_wrote_it(module_file: Path) -> None:

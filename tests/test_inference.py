@@ -15,19 +15,6 @@ from model.quantization.pictures import seeded_photo
 from model.weights.loading import load_network
 from model.weights.source import Weights
 from scripts.bench.inputs import seeded
-from tests.tools.seeded import seeded_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    return seeded_weights(tmp_path_factory.mktemp("weights") / "seeded.safetensors")
-
-
-@pytest.fixture(scope="module")
-def module_folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported")
-    export_float(load_network(weights.path), weights, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,7 @@ from ts.utils.util import PredictionException
 from handler.cores import Cores
 from handler.portrait_handler import PortraitHandler
 from handler.styles import STYLES
-from model.export import export_float
-from model.weights.loading import load_network
-from model.weights.source import resolve
 from tests.tools.hostile import encoded, picture
-from tests.tools.networks import write_weights
 
 REST = {"url_path": "predictions/portrait", "host": "localhost"}
 PHOTO = encoded(picture(96, 72), "PNG")
@@ -29,12 +25,9 @@ Row = tuple[dict[str, Any], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def handler(tmp_path_factory: pytest.TempPathFactory) -> PortraitHandler:
-    folder = tmp_path_factory.mktemp("model")
-    weights = resolve(str(write_weights(folder / "small.safetensors")))
-    export_float(load_network(weights.path), weights, folder)
+def handler(module_folder: Path) -> PortraitHandler:
     made = PortraitHandler()
-    made.initialize(context([], folder))
+    made.initialize(context([], module_folder))
     return made
 
 
@@ -69,7 +62,7 @@ def test_a_photo_becomes_a_picture_of_its_size(handler: PortraitHandler, style: 
         "Content-Type": "image/png",
         "Portrait-Style": style,
         "Portrait-Size": "96x72",
-        "Portrait-Weights": f"small {sha256[:12]}",
+        "Portrait-Weights": f"seeded {sha256[:12]}",
         "Portrait-Precision": handler.pipeline.drawer.precision,
     }
 

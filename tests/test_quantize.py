@@ -39,12 +39,6 @@ from model.quantization.ranges import (
 from model.weights.loading import load_network
 from model.weights.source import Weights, resolve
 from scripts.training.train_lite import HELD_OUT, JUDGES
-from tests.tools.seeded import seeded_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    return seeded_weights(tmp_path_factory.mktemp("weights") / "seeded.safetensors")
 
 
 @pytest.fixture(scope="module")

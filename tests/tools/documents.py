@@ -108,11 +108,15 @@ def missing(block: Block) -> str | None:
 
 
 class Reader:
-    """Runs blocks one after another in a clone of the project."""
+    """Runs blocks one after another in a clone of the project; the next reader of a `folder` goes on in the same."""
 
     def __init__(self, folder: Path, offset: int) -> None:
         self.clone = folder / "portrait"
         self._offset = offset
+        if not self.clone.exists():
+            self._set_up()
+
+    def _set_up(self) -> None:
         shutil.copytree(ROOT, self.clone, ignore=_LEFT_BEHIND)
         (self.clone / ".venv").symlink_to(Path(sys.prefix))
         (self.clone / "photos").mkdir()
