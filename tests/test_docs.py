@@ -94,7 +94,7 @@ bash scripts/serve.sh --port-offset 500 --stop
 
 
 # Beside the documents whose commands are run here, those that are tried out elsewhere.
-OTHERS = [path for name in ("deploy", "model") for path in sorted((ROOT / name).rglob("*.md"))]
+OTHERS = [path for name in ("deploy", "model", "tests") for path in sorted((ROOT / name).rglob("*.md"))]
 
 
 @pytest.mark.parametrize("document", [*documents(), *OTHERS], ids=lambda path: str(path.relative_to(ROOT)))

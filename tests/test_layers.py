@@ -131,7 +131,7 @@ def copy(tmp_path: Path) -> Path:
         ("model/export.py", "from scripts.serving import paths", "model.export imports scripts.serving.paths"),
         ("model/export.py", "from web.photos import Photo", "model.export imports web.photos"),
         ("model/export.py", "import portrait_client", "model.export imports portrait_client"),
-        ("model/export.py", "def f():\n    from tests.tools import seeded", "model.export imports tests.tools"),
+        ("model/export.py", "def f():\n    from tests.tools import sitter", "model.export imports tests.tools"),
         ("portrait_client/retry.py", "import handler.errors", "portrait_client.retry imports handler.errors"),
         ("web/app.py", "from handler.options import Options", "web.app imports handler.options"),
         ("web/app.py", "import scripts", "web.app imports scripts: web may import of ours portrait_client"),
