@@ -10,7 +10,7 @@ import requests
 from handler.module_info import FORMS
 from handler.precision import offered, settle
 from model.weights.source import Weights
-from scripts.serving.java import find_java
+from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange
 from scripts.serving.paths import ROOT, SAMPLE
 from scripts.serving.server import Run
@@ -31,9 +31,7 @@ def test_weights_of_a_hub_draw_in_what_this_cpu_is_fastest_in(weights: Weights, 
             env={**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")},
             check=True,
         )  # fmt: skip
-    run = Run(
-        free_ports(), arrange(1, 0), tokens=False, archive=archive, java=find_java() or "", folder=tmp_path / "run"
-    )
+    run = Run(free_ports(), arrange(1, 0), tokens=False, archive=archive, java=ensure_java(), folder=tmp_path / "run")
     with serving(run) as server:
         answer = requests.post(server.predictions, data=SAMPLE.read_bytes(), timeout=120)
     assert answer.status_code == 200
