@@ -160,16 +160,9 @@ def test_local_without_an_archive_says_how_to_build_one(capsys: Capture) -> None
     assert "absent.mar is not there; build it" in capsys.readouterr().err
 
 
-def test_local_without_torch_says_what_to_install(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "portrait_client.local", raising=False)
-    monkeypatch.setitem(sys.modules, "handler.inference", None)
-    assert main(["photo.jpg", "--local"]) == 1
-    assert "pip install -r requirements/server.txt" in capsys.readouterr().err
-
-
 def test_an_interrupted_folder_goes_on_where_it_stopped() -> None:
     photos = make_folder(12)
-    command = [sys.executable, "-m", "portrait_client.cli", "in", "--out", "out", "--at-once", "2", "--server"]
+    command = [sys.executable, "-m", "portrait_client", "in", "--out", "out", "--at-once", "2", "--server"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with serving(FaultyServer(PICTURE, held=threading.Event())) as faulty:
         assert faulty.held

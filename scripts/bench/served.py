@@ -22,6 +22,7 @@ from tqdm import tqdm
 from model.quantization.pictures import sample_photos
 from model.weights.source import Weights
 from portrait_client import GrpcPortraitClient, PortraitClient
+from portrait_client.local import LocalPortraits
 from scripts.archive.build import build
 from scripts.bench.arrangements import arrangements
 from scripts.bench.service import AT_ONCE, IN_PROCESS, Served, ServedError, Service
@@ -143,15 +144,14 @@ def _line(process: "subprocess.Popen[str]") -> str:
 
 def draw_here(archive: str, photo: str, requests: str) -> None:
     """Warm up, wait for a line, then print the seconds of each drawing and this process's memory in MB, as JSON."""
-    from portrait_client.local import LocalPortraits  # loads torch, which a client of a server has no need of
-
     local, data = LocalPortraits(Path(archive)), Path(photo).read_bytes()
+    (drawing,) = psutil.Process().children()
     for _ in range(_WARM_UP):
         local.draw(data)
     print("ready", flush=True)
     sys.stdin.readline()
     taken = [_seconds(local.draw, data) for _ in range(int(requests))]
-    print(json.dumps([taken, psutil.Process().memory_info().rss / 1e6]), flush=True)
+    print(json.dumps([taken, drawing.memory_info().rss / 1e6]), flush=True)
 
 
 def _jpeg() -> bytes:

@@ -1,0 +1,123 @@
+"""Drawing on this machine with an archive's own handler: which code runs, and what is refused."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from portrait_client import Options, PortraitError, UnavailableError
+from portrait_client.local import LocalPortraits
+from scripts.serving.paths import ROOT, SAMPLE
+
+PHOTO = SAMPLE.read_bytes()
+SMALL = Options(size=64)
+
+
+def changed(archive: Path, folder: Path, entry: str, more: str | None) -> Path:
+    """A copy of the archive with `more` at the end of an entry, or without the entry."""
+    copy = folder / "changed.mar"
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(copy, "w") as new:
+        for name in old.namelist():
+            if name != entry:
+                new.writestr(name, old.read(name))
+            elif more is not None:
+                new.writestr(name, old.read(name) + more.encode())
+    return copy
+
+
+def refusal_of(archive: Path) -> str:
+    with pytest.raises(PortraitError) as caught:
+        LocalPortraits(archive)
+    assert caught.value.code == 0
+    assert caught.value.message.endswith("; build it:  .venv/bin/python -m scripts.build_archive --weights auto")
+    assert "\n" not in caught.value.message
+    return caught.value.message.rpartition(";")[0]
+
+
+def test_the_archives_own_handler_draws_and_not_the_checkouts(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    own = changed(archive, tmp_path, "handler/module_info.py", "\nModuleInfo.label = 'of the archive'\n")
+    with LocalPortraits(own) as changed_one, LocalPortraits(archive) as usual:
+        assert changed_one.draw(PHOTO, SMALL).weights == "of the archive"
+        assert usual.draw(PHOTO, SMALL).weights != "of the archive"
+
+
+def test_what_a_handler_prints_is_no_answer(archive: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    talks = changed(archive, tmp_path, "handler/answer.py", "\nprint('said by the handler', flush=True)\n")
+    with LocalPortraits(talks) as local:
+        assert local.draw(PHOTO, SMALL).size is not None
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("", "said by the handler\n")
+
+
+def test_an_archive_that_is_none_says_how_to_build_one(tmp_path: Path) -> None:
+    (tmp_path / "text.mar").write_text("no archive")
+    assert refusal_of(tmp_path / "absent.mar").endswith("absent.mar is not there")
+    assert "text.mar does not load (" in refusal_of(tmp_path / "text.mar")
+
+
+@pytest.mark.parametrize(
+    ("entry", "more", "says"),
+    [
+        ("handler/__init__.py", None, "holds no handler to draw with"),
+        ("handler/request.py", None, "does not fit this client (No module named 'handler.request')"),
+        ("handler/request.py", "\ndel parse_request\n", "does not fit this client"),
+        ("handler/settings.py", "\nraise ValueError('broken')\n", "does not load (broken)"),
+        ("model-config.yaml", None, "does not load ("),
+    ],
+)
+def test_an_archive_that_does_not_fit_is_refused(
+    archive: Path, tmp_path: Path, entry: str, more: str | None, says: str
+) -> None:
+    assert says in refusal_of(changed(archive, tmp_path, entry, more))
+
+
+def test_a_process_that_is_gone_is_told_and_not_waited_for(archive: Path, tmp_path: Path) -> None:
+    mortal = changed(archive, tmp_path, "handler/preprocess.py", "\nimport os\nprepare = lambda *_: os.abort()\n")
+    with LocalPortraits(mortal) as local:
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match=r"the process that draws has ended, with status -6"):
+                local.draw(PHOTO, SMALL)
+
+
+def test_nothing_is_left_behind(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with LocalPortraits(archive):
+        assert list(tmp_path.iterdir()) != []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_lets_the_photo_under_way_be_finished(archive: Path, tmp_path: Path) -> None:
+    slow = changed(archive, tmp_path, "handler/request.py", _SLOW_REQUEST)
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(SAMPLE, tmp_path / name)
+    command = [sys.executable, "-m", "portrait_client", ".", "--size", "64", "--local", "--archive", str(slow)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    client = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert client.stderr
+    assert client.stderr.readline() == "drawing\n"
+    os.killpg(client.pid, signal.SIGINT)  # as a terminal sends it: to both processes
+    _, told = client.communicate(timeout=60)
+    assert client.returncode == 130
+    assert told.splitlines()[-1].startswith("1 drawn, 1 not tried (interrupted")
+    assert (tmp_path / "a-portrait.png").exists()
+
+
+_SLOW_REQUEST = """
+import time
+_parse = parse_request
+
+def parse_request(row, headers):
+    print("drawing", flush=True)
+    time.sleep(2)
+    return _parse(row, headers)
+"""
