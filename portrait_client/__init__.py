@@ -5,15 +5,21 @@ with PortraitClient("http://127.0.0.1:8080") as client:
     Path("sketch.png").write_bytes(picture.data)
 """
 
+from typing import TYPE_CHECKING
+
 from portrait_client.errors import PortraitError, RefusedError, UnavailableError
-from portrait_client.grpc_client import GrpcPortraitClient
 from portrait_client.options import Options
 from portrait_client.picture import Picture
 from portrait_client.rest import AsyncPortraitClient, PortraitClient
 
+if TYPE_CHECKING:
+    from portrait_client.grpc_client import GrpcPortraitClient as GrpcPortraitClient  # another way to export it
+
+__version__ = "1.0.0"
+
+# Without GrpcPortraitClient: a star import must work where gRPC, an extra, is not installed.
 __all__ = [
     "AsyncPortraitClient",
-    "GrpcPortraitClient",
     "Options",
     "Picture",
     "PortraitClient",
@@ -21,3 +27,12 @@ __all__ = [
     "RefusedError",
     "UnavailableError",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import `GrpcPortraitClient` when it is asked for. Raises `ModuleNotFoundError` without gRPC."""
+    if name != "GrpcPortraitClient":
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    from portrait_client.grpc_client import GrpcPortraitClient
+
+    return GrpcPortraitClient

@@ -3,17 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
 
-from portrait_client import GrpcPortraitClient, Options, PortraitClient, PortraitError, grpc_client, rest
+from portrait_client import Options, PortraitClient, PortraitError, __version__
 from portrait_client.batch import INTERRUPTED, Drawer, Report, draw_all
 from portrait_client.files import Failure, plan
+from portrait_client.local import LocalPortraits
 from portrait_client.options import FORMATS, FRAMES, HELP, STYLES
+from portrait_client.rest import GRPC_SERVER, SERVER
 from portrait_client.tokens import KEY_FILE, VARIABLE, find_token
 
-ARCHIVE = Path(__file__).parents[1] / "build" / "model-store" / "portrait.mar"
+ARCHIVE = Path("build", "model-store", "portrait.mar")  # where serve.sh puts it, in a clone
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _INTERRUPTED = 130  # as shells have it
 
@@ -26,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _drawer(options) as drawer:
             at_once = 1 if options.local else options.at_once
             report = draw_all(tasks, drawer, _options(options), at_once=at_once, force=options.force)
-    except (PortraitError, ValueError, OSError) as error:
+    except (PortraitError, ModuleNotFoundError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     _tell(report, amiss)
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Draw portraits of photos: photo.jpg becomes photo-portrait.png.",
         epilog="A portrait that is there is left as it is, so that an interrupted folder goes on where it stopped.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, a folder or a glob in quotes")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write there, not beside the photos")
     parser.add_argument("--force", action="store_true", help="overwrite portraits that are there")
@@ -61,12 +64,12 @@ def _add_drawing_options(group: "argparse._ArgumentGroup") -> None:
 
 
 def _add_server_options(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--server", help=f"default: {rest.SERVER}, with --grpc {grpc_client.SERVER}")
+    group.add_argument("--server", help=f"default: {SERVER}, with --grpc {GRPC_SERVER}")
     group.add_argument("--grpc", action="store_true", help="by gRPC instead of REST")
     group.add_argument("--token", help=f"default: ${VARIABLE}, or {KEY_FILE} for a server on this machine")
     group.add_argument("--key-file", type=Path, metavar="FILE", help="take the token from TorchServe's key file")
-    group.add_argument("--local", action="store_true", help="draw in this process, without a server")
-    group.add_argument("--archive", type=Path, default=ARCHIVE, help="what --local draws with; default: %(default)s")
+    group.add_argument("--local", action="store_true", help="draw on this machine, without a server")
+    group.add_argument("--archive", type=Path, default=ARCHIVE, help="what --local runs; default: %(default)s")
 
 
 def _count(text: str) -> int:
@@ -87,20 +90,15 @@ def _options(given: argparse.Namespace) -> Options:
 
 def _drawer(options: argparse.Namespace) -> AbstractContextManager[Drawer]:
     if options.local:
-        return nullcontext(_local(options.archive))
-    server = options.server or (grpc_client.SERVER if options.grpc else rest.SERVER)
+        return LocalPortraits(options.archive)
+    server = options.server or (GRPC_SERVER if options.grpc else SERVER)
     token = find_token(options.token, options.key_file, server)
-    return GrpcPortraitClient(server, token) if options.grpc else PortraitClient(server, token)
+    if not options.grpc:
+        return PortraitClient(server, token)
+    # only here: gRPC is an extra
+    from portrait_client.grpc_client import GrpcPortraitClient
 
-
-def _local(archive: Path) -> Drawer:
-    try:
-        # only here: it needs torch, which a client of a server does not have
-        from portrait_client.local import LocalPortraits
-    except ModuleNotFoundError as error:
-        message = f"--local needs {error.name}: pip install -r requirements/server.txt"
-        raise PortraitError(0, "NotInstalled", message) from error
-    return LocalPortraits(archive)
+    return GrpcPortraitClient(server, token)
 
 
 def _tell(report: Report, amiss: Sequence[Failure]) -> None:
@@ -121,7 +119,3 @@ def _tell(report: Report, amiss: Sequence[Failure]) -> None:
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if sum(counts.values()) != len(report.drawn) or len(report.drawn) != 1:
         print(f"{told or 'Nothing to draw: these are portraits'}.", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Portraits over gRPC."""
+"""Portraits over gRPC, which the extra `grpc` brings."""
 
 import json
 import re
@@ -6,17 +6,22 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-import grpc
 from tenacity import Retrying
 
 from portrait_client.errors import UNREACHABLE, PortraitError, RefusedError, UnavailableError, busy, error_from
-from portrait_client.messages import PREDICTIONS, messages
 from portrait_client.options import DEFAULTS, Options
 from portrait_client.picture import Picture, content_type_of
-from portrait_client.rest import ANSWER_S
+from portrait_client.rest import ANSWER_S, GRPC_SERVER
 from portrait_client.retry import RETRIES, policy
 
-SERVER = "127.0.0.1:7070"
+try:
+    import grpc
+
+    from portrait_client.messages import PREDICTIONS, messages
+except ModuleNotFoundError as error:
+    how = "pip install 'portrait-client[grpc]', or '.[grpc]' in a clone"
+    raise ModuleNotFoundError(f"gRPC needs {error.name}: {how}", name=error.name) from error
+
 # the statuses that mean the same over REST, with their number there
 _REFUSALS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -40,7 +45,12 @@ class GrpcPortraitClient:
     """
 
     def __init__(
-        self, server: str = SERVER, token: str | None = None, *, retries: int = RETRIES, timeout_s: float = ANSWER_S
+        self,
+        server: str = GRPC_SERVER,
+        token: str | None = None,
+        *,
+        retries: int = RETRIES,
+        timeout_s: float = ANSWER_S,
     ) -> None:
         self._server = server
         self._channel = _channel(server)

@@ -15,6 +15,7 @@ from portrait_client.picture import Picture, content_type_of
 from portrait_client.retry import RETRIES, policy
 
 SERVER = "http://127.0.0.1:8080"
+GRPC_SERVER = "127.0.0.1:7070"  # here, because portrait_client.grpc_client needs what not everyone has installed
 ANSWER_S = 150.0  # a server gives its own workers 120 s
 _PATH = "/predictions/portrait"
 _NOBODY = (httpx2.ConnectError, httpx2.ConnectTimeout)

@@ -21,7 +21,6 @@ from model.export import export_float
 from model.weights.loading import load_network
 from model.weights.source import resolve
 from tests.tools.hostile import encoded, picture
-from tests.tools.networks import write_weights
 
 PHOTO = encoded(picture(96, 72), "PNG")
 
