@@ -26,6 +26,8 @@ RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver enum-compat hug
     && .venv/bin/python -m compileall -q scripts
 
 FROM ${BASE}
+LABEL org.opencontainers.image.title="Portrait" org.opencontainers.image.version="1.0.0" \
+    org.opencontainers.image.licenses="Apache-2.0"
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openjdk-17-jre-headless python3 tini \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \

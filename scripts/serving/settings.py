@@ -10,7 +10,7 @@ from scripts.serving.errors import SetupError
 
 HOST = "127.0.0.1"
 MODEL = "portrait"
-VERSION = "1.0"  # of the model, where the build names no other
+VERSION = "1.0"  # of the model, where the build names no other: portrait_client.__version__ less its last part
 # A batch is no faster on a CPU, and a GPU idles without one.
 ON_CPU = {"batchSize": 1, "maxBatchDelay": 0}
 ON_GPU = {"batchSize": 8, "maxBatchDelay": 20}
