@@ -143,7 +143,7 @@ def _line(process: "subprocess.Popen[str]") -> str:
 
 
 def draw_here(archive: str, photo: str, requests: str) -> None:
-    """Warm up, wait for a line, then print the seconds of each drawing and this process's memory in MB, as JSON."""
+    """Warm up, wait for a line, then print each drawing's seconds and the drawing process's memory in MB, as JSON."""
     local, data = LocalPortraits(Path(archive)), Path(photo).read_bytes()
     (drawing,) = psutil.Process().children()
     for _ in range(_WARM_UP):
