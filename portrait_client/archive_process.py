@@ -89,22 +89,16 @@ def _fitting(archive: Path, folder: Path) -> Draw:
 def _drawer(folder: Path) -> Draw:
     """The archive's way of a photo and options to an answer: all that is known here of its handler."""
     yaml = importlib.import_module("yaml")
-    names = ("answer", "errors", "inference", "preprocess", "request", "settings")
-    answer, errors, inference, preprocess, request, settings = (
-        importlib.import_module(f"handler.{name}") for name in names
-    )
+    names = ("answer", "errors", "pipeline")
+    answer, errors, pipeline = (importlib.import_module(f"handler.{name}") for name in names)
     config = yaml.safe_load((folder / "model-config.yaml").read_text())
-    chosen = settings.parse_settings(config["handler"], os.environ)
-    drawer = inference.load(folder, "cpu", chosen.precision, chosen.threads)
+    drawer = pipeline.load_pipeline(folder, config, os.environ)
 
     def draw(photo: bytes, fields: dict[str, str]) -> Answer:
         try:
-            job = preprocess.prepare(request.parse_request({"data": photo, **fields}, {}), chosen.limits)
+            drawn = drawer.draw_one(photo, fields)
         except errors.RequestError as error:
-            refusal = answer.refusal(error)
-            return int(refusal.status), refusal.body, refusal.headers
-        (lines,) = drawer.draw_lines([job.network_input])
-        drawn = answer.portrait(job, lines, drawer.info.label, drawer.precision)
+            drawn = answer.refusal(error)
         return int(drawn.status), drawn.body, drawn.headers
 
     return draw

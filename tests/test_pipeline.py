@@ -17,9 +17,6 @@ from handler.options import Options
 from handler.pipeline import Pipeline, load_pipeline
 from handler.preprocess import Job
 from handler.request import Request, Row
-from model.export import export_float
-from model.weights.loading import load_network
-from model.weights.source import resolve
 from tests.tools.hostile import encoded, picture
 
 PHOTO = encoded(picture(96, 72), "PNG")
@@ -45,16 +42,8 @@ class Notes:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("model")
-    weights = resolve(str(write_weights(made / "small.safetensors")))
-    export_float(load_network(weights.path), weights, made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def pipeline(folder: Path) -> Pipeline:
-    return load_pipeline(folder, None, {"PORTRAIT_PRECISION": "fp32"})
+def pipeline(module_folder: Path) -> Pipeline:
+    return load_pipeline(module_folder, None, {"PORTRAIT_PRECISION": "fp32"})
 
 
 def test_one_photo_and_fields_become_an_encoded_picture(pipeline: Pipeline) -> None:
@@ -112,9 +101,9 @@ def test_each_drawing_asks_how_many_threads_it_may_take(pipeline: Pipeline) -> N
         torch.set_num_threads(before)
 
 
-def test_settings_are_those_of_the_archive(folder: Path) -> None:
-    small = load_pipeline(folder, {"handler": {"megapixels": 0.001}}, {})
+def test_settings_are_those_of_the_archive(module_folder: Path) -> None:
+    small = load_pipeline(module_folder, {"handler": {"megapixels": 0.001}}, {})
     with pytest.raises(RequestError, match=r"at most 0\.001 megapixels"):
         small.draw_one(PHOTO, {})
     with pytest.raises(ValueError, match=r"handler\.megabyte"):
-        load_pipeline(folder, {"handler": {"megabyte": 1}}, {})
+        load_pipeline(module_folder, {"handler": {"megabyte": 1}}, {})
