@@ -46,9 +46,10 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     bootstrap.ensure("server", *(["web"] if options.web else []))
     bootstrap.restart_in_venv("scripts.serve", arguments)
-    from scripts.serving.lifecycle import serve  # it needs libraries, which are there by now
+    from scripts.archive.ensure import ensure_archive  # they need libraries, which are there by now
+    from scripts.serving.lifecycle import serve
 
-    return serve(options)
+    return serve(options, lambda: ensure_archive(options.weights, options.calibration))
 
 
 def _stop(ports: Ports, arguments: Sequence[str]) -> int:

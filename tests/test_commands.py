@@ -61,8 +61,10 @@ def test_python_commands_are_documented_as_modules_only() -> None:
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A checkout without a .venv."""
-    for name in ("scripts", "requirements"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("scripts", "requirements", "model"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.jpg", "*.safetensors")
+        )
     return tmp_path
 
 
@@ -81,7 +83,7 @@ def test_serve_answers_by_the_standard_library_what_needs_no_more(
     command = [sys.executable, "-S", "-m", "scripts.serve", *arguments]
     done = subprocess.run(command, cwd=bare, capture_output=True, text=True)
     assert (done.returncode, says in done.stdout + done.stderr) == (status, True), done.stderr
-    assert sorted(path.name for path in bare.iterdir()) == ["requirements", "scripts"]
+    assert sorted(path.name for path in bare.iterdir()) == ["model", "requirements", "scripts"]
 
 
 def test_a_command_starts_anew_in_the_venv_with_the_same_arguments(bare: Path) -> None:

@@ -101,8 +101,6 @@ def faults_in(root: Path) -> list[str]:
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_a_law_holds(law: Callable[[Graph], list[str]]) -> None:
     faults = law(import_graph(ROOT))
-    if faults and all(fault.startswith("portrait_client.local imports handler.") for fault in faults):
-        pytest.xfail("portrait_client.local draws with the handler of the checkout, not yet with that of an archive")
     assert faults == [], "\n".join(faults)
 
 

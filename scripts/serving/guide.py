@@ -9,14 +9,6 @@ from scripts.serving.paths import SAMPLE
 from scripts.serving.server import Run
 from scripts.serving.settings import HOST, Ports
 
-LITE_NOTICE = """
-**************************************************************************************
-*  Drawing with the small embedded weights: the hub's full-size ones were not to be  *
-*  had. Drawings are plainer. With a connection, get the full-size ones with:        *
-*      bash scripts/serve.sh --weights hub                                           *
-**************************************************************************************
-"""
-
 
 def arrangement_text(arrangement: Arrangement) -> str:
     """`2 workers on 4 threads`."""

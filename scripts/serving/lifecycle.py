@@ -1,18 +1,10 @@
-"""One server from its archive to its end: what `scripts/serve.py` does once .venv is there."""
+"""One server from its settings to its end: what `scripts/serve.py` does once .venv is there."""
 
 import argparse
-import os
-import shlex
-import signal
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from model.files import sha256_of
-from scripts.archive.record import inputs_digest, read_record
 from scripts.serving import guide
 from scripts.serving.bootstrap import say
 from scripts.serving.errors import SetupError
@@ -20,7 +12,7 @@ from scripts.serving.interrupts import ignore_interrupts
 from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.page import check_page_port, start_page, stop_page
-from scripts.serving.paths import ARCHIVE, BUILD, PYTHON, ROOT, folder_of
+from scripts.serving.paths import ARCHIVE, folder_of
 from scripts.serving.precision import check_precision
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
@@ -28,13 +20,13 @@ from scripts.serving.settings import Ports
 from scripts.serving.state import read_state
 
 
-def serve(options: argparse.Namespace) -> int:
+def serve(options: argparse.Namespace, ensure_archive: Callable[[], None]) -> int:
     """Serve until interrupted, or in the background, with the options of `scripts/serve.py` -> exit status.
 
-    Raises `SetupError` where that cannot be done, `KeyboardInterrupt` when it is interrupted before it is ready;
-    nothing is left running then.
+    `ensure_archive` is called once all else is there. Raises `SetupError` where that cannot be done,
+    `KeyboardInterrupt` when it is interrupted before it is ready; nothing is left running then.
     """
-    run = _prepare(options)
+    run = _prepare(options, ensure_archive)
     say(f"Starting TorchServe: {guide.arrangement_text(run.arrangement)} ...")
     try:
         process = start(run, tied=not options.background)
@@ -57,7 +49,7 @@ def end(folder: Path) -> bool:
     return any([stop_page(folder), stop(folder)])
 
 
-def _prepare(options: argparse.Namespace) -> Run:
+def _prepare(options: argparse.Namespace, ensure_archive: Callable[[], None]) -> Run:
     ports = Ports.at(options.port_offset)
     gpus = count_gpus()
     arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads, gpus)
@@ -65,63 +57,11 @@ def _prepare(options: argparse.Namespace) -> Run:
     if options.web:
         check_page_port(ports)
     java = ensure_java()
-    with _one_build_at_a_time():
-        _ensure_archive(options)
+    ensure_archive()
     check_precision(ARCHIVE, options.precision)
     # Building may have taken minutes.
     check_ports(ports)
     return Run(ports, arrangement, options.tokens, ARCHIVE, java, folder_of(ports.rest), options.precision, gpus)
-
-
-@contextmanager
-def _one_build_at_a_time() -> Iterator[None]:
-    """A second build in this checkout waits for the first, whose archive it then finds."""
-    BUILD.mkdir(exist_ok=True)
-    lock = FileLock(BUILD / "archive.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        say("Another build is under way here; waiting for it ...")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _ensure_archive(options: argparse.Namespace) -> None:
-    """Build the archive unless it is there already, whole, from the same inputs."""
-    weights = options.weights if options.weights in ("auto", "hub", "lite") else str(_from_there(options.weights))
-    calibration = options.calibration and _from_there(options.calibration)
-    record = read_record(ARCHIVE)
-    if record is None or record.inputs != inputs_digest(weights, calibration):
-        command = [str(PYTHON), "-m", "scripts.build_archive", "--weights", weights]
-        if calibration:
-            command += ["--calibration", str(calibration)]
-        if _run_politely(command):
-            raise SetupError("The archive could not be built; the line above says why.")
-        record = read_record(ARCHIVE)
-    elif record.archive != sha256_of(ARCHIVE):
-        name = shlex.quote(str(ARCHIVE))
-        raise SetupError(f"The archive is damaged: it is not what was built. To build it anew:  rm {name}")
-    if weights == "auto" and record and record.weights == "lite":
-        say(guide.LITE_NOTICE)
-
-
-def _run_politely(command: Sequence[str]) -> int:
-    """Exit status; an interrupt is passed on once, so that the command can clean up."""
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        raise
-
-
-def _from_there(path: str) -> Path:
-    """A path is meant from where the person stands, which serve.sh passes on."""
-    return Path(os.environ.get("PORTRAIT_STARTED_IN", "."), path).resolve()
 
 
 def _watch(run: Run, process: "subprocess.Popen[bytes]", lines: str) -> int:
