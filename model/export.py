@@ -75,7 +75,7 @@ def write_int8(network: U2Net, ranges: Ranges, info: ModuleInfo, folder: Path) -
 
 
 def int8_drawing(network: U2Net, ranges: Ranges, form: str) -> ByteDrawing:
-    """What an int8 form draws, without export; emulated where this CPU is not exact in it."""
+    """Return what an int8 form draws, without export; emulated where this CPU is not exact in it."""
     emulated = form not in offered("cpu", [form])
     drawing = ByteDrawing(int8_network(network, ranges, WEIGHT_TOPS[form], emulated)).eval()
     drawing.prepare(torch.float32, False)
@@ -83,7 +83,7 @@ def int8_drawing(network: U2Net, ranges: Ranges, form: str) -> ByteDrawing:
 
 
 def info_of(network: U2Net, weights: Weights, form: str) -> ModuleInfo:
-    """What is exported from `network`, which `weights` became."""
+    """Return what is exported from `network`, which `weights` became."""
     return ModuleInfo(weights.name, weights.sha256, size_of(network), form, str(torch.__version__))
 
 
@@ -99,7 +99,7 @@ def _count(module: nn.Module) -> int:
 
 
 def script(drawing: Drawing, info: ModuleInfo) -> bytes:
-    """Module -> TorchScript with `info` inside, without the paths of its source files."""
+    """Compile a module to TorchScript with `info` inside, without the paths of its source files."""
     written = io.BytesIO()
     with torchscript():
         scripted = torch.jit.script(drawing.eval())
@@ -127,7 +127,7 @@ _WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")
 
 
 def read(path: Path, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModule:
-    """An exported module, prepared to run on this machine's CPU."""
+    """Return an exported module, prepared to run on this machine's CPU."""
     module, _ = read_module(path)
     module.prepare(dtype, prefers_plain("cpu"))
     return module

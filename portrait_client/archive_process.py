@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _own_output() -> BinaryIO:
-    """Standard output for the answers alone; what libraries print goes to standard error."""
+    """Keep standard output for the answers alone; what libraries print goes to standard error."""
     own = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return own
@@ -87,7 +87,7 @@ def _fitting(archive: Path, folder: Path) -> Draw:
 
 
 def _drawer(folder: Path) -> Draw:
-    """The archive's way of a photo and options to an answer: all that is known here of its handler."""
+    """Return the archive's way of a photo and options to an answer: all that is known here of its handler."""
     yaml = importlib.import_module("yaml")
     names = ("answer", "errors", "pipeline")
     answer, errors, pipeline = (importlib.import_module(f"handler.{name}") for name in names)

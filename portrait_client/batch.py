@@ -24,7 +24,7 @@ class Drawer(Protocol):
     """Whoever draws: a server by REST or gRPC, or this machine."""
 
     def draw(self, photo: bytes, options: Options = ...) -> Picture:
-        """The bytes of a photo -> its portrait; raises `PortraitError`."""
+        """Draw the portrait of an encoded photo; raises `PortraitError`."""
 
 
 @dataclass

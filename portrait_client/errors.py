@@ -41,7 +41,7 @@ class UnavailableError(PortraitError):
 
 
 def error_from(status: int, body: bytes, retry_after: str | None = None) -> PortraitError:
-    """An answer that is no picture -> the error that it tells of."""
+    """Return the error that an answer without a picture tells of."""
     type, message = _told(status, body)
     if type == _BUSY:
         return busy()

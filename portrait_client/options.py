@@ -53,7 +53,7 @@ class Options:
         return {name: f"{v:f}" if isinstance(v, float) else str(v) for name, v in given.items()}
 
     def headers(self) -> dict[str, str]:
-        """The same as HTTP headers."""
+        """Return the fields as HTTP headers."""
         return {f"Portrait-{name.capitalize()}": value for name, value in self.fields().items()}
 
 

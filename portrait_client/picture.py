@@ -19,5 +19,5 @@ class Picture:
 
 
 def content_type_of(data: bytes) -> str | None:
-    """The type of picture that `data` begins like; None when it is none of ours."""
+    """Return the type of picture that `data` begins like; None when it is none of ours."""
     return next((kind for kind, magic in _MAGIC.items() if data.startswith(magic)), None)

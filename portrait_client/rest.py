@@ -32,7 +32,7 @@ class PortraitClient:
         self._retries = retries
 
     def draw(self, photo: bytes, options: Options = DEFAULTS) -> Picture:
-        """The bytes of a photo -> its portrait.
+        """Draw the portrait of an encoded photo.
 
         Tries again while the server is busy or out of reach. Raises `RefusedError`, `UnavailableError` or
         another `PortraitError`.
@@ -124,7 +124,7 @@ def _explained(error: httpx2.TransportError, url: httpx2.URL) -> PortraitError:
 
 
 def _read(answer: httpx2.Response) -> Picture:
-    """A picture for a 200 that carries one; everything else is raised."""
+    """Return a picture for a 200 that carries one; everything else is raised."""
     if answer.status_code != httpx2.codes.OK:
         raise error_from(answer.status_code, answer.content, answer.headers.get("Retry-After"))
     if content_type_of(answer.content) is None:
@@ -134,7 +134,7 @@ def _read(answer: httpx2.Response) -> Picture:
 
 
 def picture_from(data: bytes, headers: Mapping[str, str]) -> Picture:
-    """A picture's bytes and the `Portrait-` headers that came with it."""
+    """Return a picture's bytes and the `Portrait-` headers that came with it."""
     faces = headers.get("Portrait-Faces")
     return Picture(
         data,

@@ -13,7 +13,7 @@ _REST_PORT, _GRPC_PORT = 8080, 7070
 
 
 def find_token(given: str | None, key_file: Path | None, server: str) -> str | None:
-    """The token for `server`, None where there is none to be found.
+    """Return the token for `server`, None where none is found.
 
     Without an option or a variable, a key file in this folder, or of the server that
     `scripts/serve.sh` runs from here, is used; but only for a server on this machine, whose key
@@ -30,7 +30,7 @@ def find_token(given: str | None, key_file: Path | None, server: str) -> str | N
 
 
 def read_key(path: Path) -> str:
-    """The inference key in TorchServe's key file. Raises `ValueError` where there is none."""
+    """Return the inference key in TorchServe's key file. Raises `ValueError` where there is none."""
     try:
         return str(json.loads(path.read_text())["inference"]["key"])
     except (ValueError, KeyError, TypeError) as error:

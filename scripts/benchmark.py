@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _held_down(arguments: Sequence[str], limits: dict[str, str]) -> int:
-    """The same in a process that was started with `limits`: libraries read them once."""
+    """Run the same in a process that was started with `limits`: libraries read them once."""
     command = [sys.executable, "-m", "scripts.benchmark", *arguments]
     return subprocess.run(command, env={**os.environ, **limits}).returncode
 

@@ -11,7 +11,7 @@ from model.weights.source import LOCK, Weights, resolve
 
 
 def add_hub_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say which file of the hub is meant, for every script that takes weights."""
+    """Add the options that say which file of the hub is meant, for every script that takes weights."""
     group = parser.add_argument_group("weights from the Hugging Face Hub")
     group.add_argument("--repository", default=PUBLISHED.repository, help="default: %(default)s")
     group.add_argument("--file", default=PUBLISHED.file, help="default: %(default)s")

@@ -29,7 +29,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:
-    """What this CPU computes in, and so which tests are skipped."""
+    """Return what this CPU computes in, and so which tests are skipped."""
     has, here = torch.cpu.get_capabilities(), offered("cpu", FORMS)
     sets = [name for name in INSTRUCTION_SETS if has.get(name)]
     missing = [name for name in PRECISIONS if name not in here]
@@ -41,7 +41,7 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture(scope="session")
 def small_weights() -> Path:
-    """A small checkpoint that draws portraits: the embedded one."""
+    """Return a small checkpoint that draws portraits: the embedded one."""
     return EMBEDDED
 
 
@@ -53,7 +53,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
 
 @pytest.fixture(scope="session")
 def module_folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the floating-point module of `weights`, as an archive has it."""
+    """Return a folder with the floating-point module of `weights`, as an archive has it."""
     folder = tmp_path_factory.mktemp("exported")
     export_float(load_network(weights.path), weights, folder)
     return folder

@@ -23,17 +23,17 @@ EXAMPLES = {
 
 
 def recipe(heading: str) -> str:
-    """The text under a heading of the third level."""
+    """Return the text under a heading of the third level."""
     return TEXT.split(f"### {heading}\n")[1].split("\n### ")[0]
 
 
 def told(heading: str) -> list[str]:
-    """The files of a recipe's numbered steps."""
+    """Return the files of a recipe's numbered steps."""
     return re.findall(r"^\d+\. `([^`]+)`:", recipe(heading), re.MULTILINE)
 
 
 def words(path: Path) -> Iterator[str]:
-    """What a file says in code: strings and names of fields, arguments and attributes, but no prose."""
+    """Yield what a file says in code: strings and names of fields, arguments and attributes, but no prose."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         match node:
@@ -44,7 +44,7 @@ def words(path: Path) -> Iterator[str]:
 
 
 def places(names: set[str], root: Path = ROOT) -> list[str]:
-    """The files of ROOMS that say one of `names`."""
+    """Return the files of ROOMS that say one of `names`."""
     files = [path for room in ROOMS for path in sorted((root / room).rglob("*.py"))]
     counted = [path for path in files if not path.is_relative_to(LEFT_OUT)]
     return [str(path.relative_to(root)) for path in counted if names & set(words(path))]

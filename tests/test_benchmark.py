@@ -102,7 +102,7 @@ def test_peers_that_are_not_installed_come_with_the_commands_that_install_them(
 
 
 def has(monkeypatch: pytest.MonkeyPatch, *sets: str, served_in: tuple[str, ...] = (), limit: str = "") -> None:
-    """A CPU with these instruction sets, in a process that is held down to `limit`."""
+    """Pretend to a CPU with these instruction sets, in a process that is held down to `limit`."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(sets, True))
     monkeypatch.setattr(spec, "offered", lambda device, forms: list(served_in))
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)

@@ -44,7 +44,7 @@ def test_three_forms_of_the_network_take_little_more_than_one(archive: Path) -> 
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Path, subprocess.CompletedProcess[str]]":
-    """An archive of the same weights, by another process that has no hub, and what the command said."""
+    """Return an archive of the same weights, by another process that has no hub, and what the command said."""
     folder = tmp_path_factory.mktemp("again")
     output = folder / "again.mar"
     command = [sys.executable, "-m", "scripts.build_archive", "--weights", "auto", "--output", str(output)]
@@ -95,7 +95,7 @@ def test_handler_that_does_not_import_leaves_the_old_archive(
     archive: Path, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unpack(weights: Weights, folder: Path, calibration: Path | None) -> list[ModuleInfo]:
-        """What was exported already for the session's archive."""
+        """Return what was exported already for the session's archive."""
         with zipfile.ZipFile(archive) as file:
             file.extractall(folder, FORMS.values())
         return []
@@ -138,7 +138,7 @@ def test_digest_of_inputs_follows_weights_and_photos(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the checkout's code, which the digest is made of."""
+    """Return a copy of the checkout's code, which the digest is made of."""
     for package in ("handler", "model", "scripts", "requirements"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(record, "ROOT", tmp_path)
@@ -146,7 +146,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def changed(path: Path) -> str:
-    """The digest once a line was added to a file."""
+    """Return the digest once a line was added to a file."""
     with path.open("a") as file:
         file.write("\n# changed\n")
     return inputs_digest("lite")

@@ -12,7 +12,7 @@ HERE = "http://127.0.0.1:8080"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, and no token in the environment."""
+    """Return an empty current folder, and no token in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(VARIABLE, raising=False)
     return tmp_path

@@ -60,7 +60,7 @@ def test_python_commands_are_documented_as_modules_only() -> None:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A checkout without a .venv."""
+    """Return a checkout without a .venv."""
     for name in ("scripts", "requirements", "model"):
         shutil.copytree(
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.jpg", "*.safetensors")

@@ -33,7 +33,7 @@ def ways(server: Server, stubs: Stubs) -> Ways:
 
 @pytest.fixture(scope="module")
 def drawn(ways: Ways) -> bytes:
-    """The picture of a good photo, before any harm."""
+    """Return the picture of a good photo, before any harm."""
     return ways.raw(PHOTO).body
 
 
@@ -55,7 +55,7 @@ def pixels(body: bytes) -> np.typing.NDArray[np.uint8]:
 
 
 def check_error(reply: Reply, status: int) -> None:
-    """The JSON of an error over REST; the message alone over gRPC. Nothing of the server in either."""
+    """Return the JSON of an error over REST; the message alone over gRPC. Nothing of the server in either."""
     assert reply.status in (status, GRPC[status])
     message = reply.body.decode()
     if reply.status == status:

@@ -48,7 +48,7 @@ def container_named(name: str) -> dict[str, Any]:
 
 
 def instruction(name: str) -> str:
-    """The last instruction of that name in the Dockerfile, on one line."""
+    """Return the last instruction of that name in the Dockerfile, on one line."""
     lines = DOCKERFILE.replace("\\\n", " ").splitlines()
     return [line for line in lines if line.startswith(f"{name} ")][-1]
 
@@ -182,7 +182,7 @@ def test_the_health_check_tells_a_ready_server_from_none(server: Server, tmp_pat
 
 @pytest.fixture
 def context() -> Iterator[set[str]]:
-    """What .dockerignore lets through, at the top."""
+    """Yield what .dockerignore lets through, at the top."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     yield {line[1:].rstrip("/") for line in lines if line.startswith("!")}
 
@@ -197,13 +197,13 @@ def test_what_the_dockerfile_copies_is_in_the_context(context: set[str]) -> None
 
 
 def copied(before: str) -> list[str]:
-    """Sources of the first stage's COPY lines above a certain RUN line."""
+    """Return sources of the first stage's COPY lines above a certain RUN line."""
     lines = DOCKERFILE.replace("\\\n", " ").split(before)[0].splitlines()
     return [source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]]
 
 
 def kept() -> list[str]:
-    """What of the checkout the last stage has, beside what was made in the first."""
+    """Return what of the checkout the last stage has, beside what was made in the first."""
     copies = [line.split()[2:-1] for line in DOCKERFILE.splitlines() if line.startswith("COPY --from=build ")]
     sources = [source.removeprefix("/opt/portrait/") for copy in copies for source in copy]
     return [source for source in sources if source.split("/")[0] not in (".venv", "build")]

@@ -10,7 +10,7 @@ SCALE = 4
 
 
 def stroke(angle: float, width: float, ink: float = 0.0, side: int = 96) -> LineMap:
-    """A straight line through the middle, as soft at its edges as the network's are."""
+    """Return a straight line through the middle, as soft at its edges as the network's are."""
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) - (side - 1) / 2
     distance = np.abs(x * np.sin(angle) + y * np.cos(angle))
     paper = np.clip(distance - width / 2 + 0.5, 0, 1)

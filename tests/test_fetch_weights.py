@@ -34,7 +34,7 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
-    """A hub with one file, and a client in this process that knows no other and has an empty cache."""
+    """Yield a hub with one file, and a client in this process that knows no other and has an empty cache."""
     with serving(LoopbackHub({FILE: DATA})) as hub:
         use(monkeypatch, hub.url, tmp_path)
         yield hub
@@ -42,7 +42,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub
 
 
 def use(monkeypatch: pytest.MonkeyPatch, url: str, tmp_path: Path) -> None:
-    """What HF_ENDPOINT and HF_HUB_CACHE do, which the client reads only while it is imported."""
+    """Do what HF_ENDPOINT and HF_HUB_CACHE do, which the client reads only while it is imported."""
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))

@@ -16,7 +16,7 @@ OLD = b"the old file"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file that is there already, alone in its folder."""
+    """Return a file that is there already, alone in its folder."""
     path = tmp_path / "record.json"
     path.write_bytes(OLD)
     return path
@@ -147,7 +147,7 @@ def test_it_runs_on_a_bare_python() -> None:
 
 
 def renames(path: Path) -> list[str]:
-    """The calls in a file that give another file's name to a file: `os.replace(a, b)` and `path.replace(b)`."""
+    """Return the calls in a file that give another file's name to a file: `os.replace(a, b)` and `path.replace(b)`."""
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     named = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "replace"]
     return [ast.unparse(call) for call in named if len(call.args) == 1 or ast.unparse(call.func) == "os.replace"]

@@ -38,7 +38,7 @@ def ports() -> Ports:
 
 @pytest.fixture(scope="module")
 def container(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The image's container, started but perhaps not ready."""
+    """Yield the image's container, started but perhaps not ready."""
     store = open_store()
     make_base(store)
     build(store, WEIGHTS or "")
@@ -56,7 +56,7 @@ def container(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def ready(container: Container) -> Container:
-    """The container once its health check says so."""
+    """Return the container once its health check says so."""
     wait_until_healthy(container)
     return container
 

@@ -37,7 +37,7 @@ MODEL_LAYERS = 4
 
 
 def imports_run_one_way(graph: Graph) -> list[str]:
-    """A package imports of this project what its law names; one without a law is a fault too."""
+    """Check that a package imports of this project what its law names; one without a law is a fault too."""
     faults = []
     for module, names in sorted(graph.items()):
         package = module.partition(".")[0]
@@ -51,7 +51,7 @@ def imports_run_one_way(graph: Graph) -> list[str]:
 
 
 def torchserve_stays_where_it_is(graph: Graph) -> list[str]:
-    """The picture code works without TorchServe."""
+    """Check that the picture code works without TorchServe."""
     users = {module for module, names in graph.items() if "ts" in names and not module.startswith("tests.")}
     return [f"{module} imports ts, which is for {', '.join(TORCHSERVE)}" for module in sorted(users - set(TORCHSERVE))]
 
@@ -93,7 +93,7 @@ LAWS: list[Callable[[Graph], list[str]]] = [
 
 
 def faults_in(root: Path) -> list[str]:
-    """What is against any law in a tree."""
+    """Return what is against any law in a tree."""
     graph = import_graph(root)
     return [fault for law in LAWS for fault in law(graph)]
 
@@ -111,7 +111,7 @@ def known() -> list[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The Python files of this tree."""
+    """Return the Python files of this tree."""
     for path in modules(ROOT).values():
         target = tmp_path / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)

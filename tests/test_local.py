@@ -19,7 +19,7 @@ SMALL = Options(size=64)
 
 
 def changed(archive: Path, folder: Path, entry: str, more: str | None) -> Path:
-    """A copy of the archive with `more` at the end of an entry, or without the entry."""
+    """Return a copy of the archive with `more` at the end of an entry, or without the entry."""
     copy = folder / "changed.mar"
     with zipfile.ZipFile(archive) as old, zipfile.ZipFile(copy, "w") as new:
         for name in old.namelist():

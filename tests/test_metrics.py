@@ -189,7 +189,7 @@ def test_a_store_that_does_not_work_fails_no_request(store: object, caplog: pyte
 
 
 def shown(server: Server) -> dict[str, float]:
-    """The handler's counters and histograms on the metrics port: name and own labels -> value."""
+    """Return the handler's counters and histograms on the metrics port: name and own labels -> value."""
     text = requests.get(f"{server.metrics}/metrics", timeout=10).text
     samples = re.findall(r"^(portrait_\w+)\{(.*?),?ModelName=\"portrait\".*\} (\S+)$", text, re.MULTILINE)
     return {f"{name}{{{labels.rstrip(',')}}}": float(value) for name, labels, value in samples if "_bucket" not in name}

@@ -115,7 +115,7 @@ def wait_until_ready(address: str, process: "subprocess.Popen[bytes]") -> None:
 
 
 def send_traffic(server: Server, style: str) -> None:
-    """A photo with a face to look for, and a request that is refused."""
+    """Return a photo with a face to look for, and a request that is refused."""
     for headers, status in (
         ({"Portrait-Style": style, "Portrait-Frame": "face"}, 200),
         ({"Portrait-Style": "oil"}, 400),

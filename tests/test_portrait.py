@@ -28,7 +28,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with one photo; no token in the environment, no waiting between tries."""
+    """Return the current folder, with one photo; no token in the environment, no waiting between tries."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr("portrait_client.retry._BACK_OFF", tenacity.wait_none())

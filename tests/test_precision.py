@@ -23,7 +23,7 @@ ARM = {"architecture": "arm64", "dot": True, "bf16": True}
 
 
 def computing(monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, object], top: int, isa: str = "") -> None:
-    """A CPU with these capabilities, exact for integer weights up to `top`."""
+    """Pretend to a CPU with these capabilities, exact for integer weights up to `top`."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     monkeypatch.setattr(precision, "sums_exactly", lambda weights: weights <= top)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)

@@ -51,7 +51,7 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def guarded(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """The same with keys of its own."""
+    """Yield the same with keys of its own."""
     running = start_proxy(tmp_path_factory.mktemp("nginx"), server.run.ports, keys=KEYS)
     yield running
     running.stop()
@@ -67,12 +67,12 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def direct(server: Server) -> bytes:
-    """The picture that TorchServe itself answers."""
+    """Return the picture that TorchServe itself answers."""
     return requests.post(server.predictions, data=PHOTO, timeout=60).content
 
 
 def predict(proxy: Proxy, stubs: Stubs, port: int = 7000, key: str = "", method: str = "Predictions") -> bytes:
-    """The picture of PHOTO by gRPC."""
+    """Return the picture of PHOTO by gRPC."""
     request = stubs.inference.PredictionsRequest(model_name="portrait", input={"data": PHOTO})
     metadata = [("authorization", f"Bearer {key}")] if key else []
     with proxy.channel(port) as channel:
@@ -84,7 +84,7 @@ def predict(proxy: Proxy, stubs: Stubs, port: int = 7000, key: str = "", method:
 
 
 def code_of(call: Callable[[], object]) -> grpc.StatusCode:
-    """The status that a gRPC call fails with."""
+    """Return the status that a gRPC call fails with."""
     with pytest.raises(grpc.RpcError) as failure:
         call()
     code: grpc.StatusCode = failure.value.code()

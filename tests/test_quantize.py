@@ -53,7 +53,7 @@ def ranges(network: U2Net) -> Ranges:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of six small photos and a file that is none."""
+    """Return a folder of six small photos and a file that is none."""
     folder = tmp_path_factory.mktemp("photos")
     for seed in range(6):
         pixels = seeded_photo(seed, 96, 64)[0].permute(1, 2, 0).numpy()
@@ -167,7 +167,7 @@ def test_every_convolution_reads_and_writes_known_units(network: U2Net, ranges: 
 
 
 def named_weights(network: U2Net) -> list[tuple[str, Tensor]]:
-    """The 3x3 convolutions: name in `channel_units`, weight (out, in, 3, 3)."""
+    """Return the 3x3 convolutions: name in `channel_units`, weight (out, in, 3, 3)."""
     convs = [(n, p) for n, p in network.named_parameters() if p.ndim == 4 and not n.startswith("fuse")]
     return [(name.removesuffix(".weight").removesuffix(".conv"), weight) for name, weight in convs]
 

@@ -179,7 +179,7 @@ def test_bare_venv_gets_pip_from_the_system(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a clone has, with the .venv of this one."""
+    """Return what a clone has, with the .venv of this one."""
     root = tmp_path_factory.mktemp("a checkout")
     for name in CARRIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -195,7 +195,7 @@ def ports() -> Ports:
 
 @pytest.fixture(scope="module")
 def command(checkout: Path, ports: Ports, small_weights: Path) -> list[str]:
-    """The command that serves from `checkout`, run once so that the archive is there."""
+    """Return the command that serves from `checkout`, run once so that the archive is there."""
     offset = str(ports.rest - Ports.rest)
     command = ["bash", str(checkout / "scripts" / "serve.sh"), "--port-offset", offset]
     command += ["--weights", str(small_weights)]
@@ -424,7 +424,7 @@ def test_largest_picture_passes(server: Server, stubs: Stubs) -> None:
 
 
 def noise(width: int, height: int) -> bytes:
-    """A PNG that does not compress."""
+    """Return a PNG that does not compress."""
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     written = io.BytesIO()
     Image.fromarray(pixels).save(written, "PNG", compress_level=0)

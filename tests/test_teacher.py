@@ -41,7 +41,7 @@ def test_a_gap_in_a_line_is_closed_along_the_flow() -> None:
 
 
 def _subject(face: float) -> tuple[np.ndarray, Subject]:
-    """A photo of a plain face of that brightness before stripes, with its mask."""
+    """Return a photo of a plain face of that brightness before stripes, with its mask."""
     photo = np.full((128, 128, 3), 200, np.uint8)
     photo[:, ::8] = 20
     photo[32:112, 32:96] = round(255 * face)

@@ -56,7 +56,7 @@ def data(light_training: None, tmp_path_factory: pytest.TempPathFactory) -> Data
 
 
 def _shrunk(person: Plates) -> Plates:
-    """The smallest plate, made smaller still, in place of every size."""
+    """Put the smallest plate, made smaller still, in place of every size."""
     plate = person[SIDES[0]]
     images = (cv2.resize(image, (JUDGED, JUDGED)) for image in (plate.photo, plate.mask, plate.drawing))
     photo, mask, drawing = (image.astype(np.uint8) for image in images)
@@ -160,7 +160,7 @@ PASSES: dict[str, Callable[[U2Net, Tensor], object]] = {
 
 @pytest.fixture
 def computed_in() -> Iterator[set[torch.dtype]]:
-    """The types of what convolutions return."""
+    """Yield the types of what convolutions return."""
     seen: set[torch.dtype] = set()
 
     def note(module: nn.Module, _: object, returned: Tensor) -> None:

@@ -14,7 +14,7 @@ from model.training.views import Example, batch, crowd, example, normalise, plac
 
 @pytest.fixture(scope="module")
 def person() -> Plates:
-    """A red square with a drawing that is black exactly where the red is."""
+    """Return a red square with a drawing that is black exactly where the red is."""
     return {side: _plate(side) for side in SIDES}
 
 

@@ -55,7 +55,7 @@ def full(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder with a photo, and a module that bears the name of the archive's handler."""
+    """Return a folder with a photo, and a module that bears the name of the archive's handler."""
     shutil.copy(SAMPLE, tmp_path / "photo.jpg")
     (tmp_path / "handler.py").write_text("raise RuntimeError('the wrong handler')\n")
     return tmp_path

@@ -30,7 +30,7 @@ def compare(comparison: Comparison, key: str) -> None:
 
 
 def paste_button() -> None:
-    """A button that hands the clipboard's pictures to the uploader; so does Ctrl+V anywhere on the page."""
+    """Show a button that hands the clipboard's pictures to the uploader; so does Ctrl+V anywhere on the page."""
     _component("paste")(key="paste", width="content")
 
 

@@ -49,7 +49,7 @@ def choose_options() -> Options:
 
 
 def style_name(options: Options) -> str:
-    """What the page calls the style."""
+    """Return what the page calls the style."""
     return STYLES[options.style or "draw"][0]
 
 

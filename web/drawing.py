@@ -50,7 +50,7 @@ def draw_all(photos: Sequence[Photo], options: Options) -> Iterator[tuple[Photo,
 
 
 def _kept(photos: Sequence[Photo]) -> Kept:
-    """The latest portraits of these photos: this visitor's own, or everybody's of the sample."""
+    """Return the latest portraits of these photos: this visitor's own, or everybody's of the sample."""
     kept: Kept = _of_sample() if photos[0].sample else st.session_state.setdefault("drawn", {})
     keys = {photo.key for photo in photos}
     gone = [about for about in kept if about[0] not in keys]

@@ -18,7 +18,7 @@ class Preview(NamedTuple):
 
 
 def preview(data: bytes) -> Preview:
-    """An encoded picture -> itself upright, at most `LONGEST` pixels long."""
+    """Turn an encoded picture upright, at most `LONGEST` pixels long."""
     with Image.open(io.BytesIO(data)) as image:
         image.draft("RGB", (LONGEST, LONGEST))
         image.thumbnail((2 * LONGEST, 2 * LONGEST), Image.Resampling.BOX)

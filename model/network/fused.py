@@ -68,7 +68,7 @@ class FusedConv(nn.Module):
 
     @torch.jit.export
     def onto(self, y: Tensor, x: Tensor) -> Tensor:
-        """The convolution of `x`, added to `y` before the ReLU and in its memory."""
+        """Return the convolution of `x`, added to `y` before the ReLU and in its memory."""
         x = self.laid(x)
         if x.is_cuda:
             y = y.add_(F.conv2d(x, self.weight, self.bias, [1, 1], self.padding, self.dilation))
@@ -93,7 +93,7 @@ def apart(x: Tensor, phases: int) -> Tensor:
 
 
 def together(maps: Tensor, phases: int, like: Tensor) -> Tensor:
-    """The reverse of `apart`, to the height and width of `like`."""
+    """Put maps together, the reverse of `apart`, to the height and width of `like`."""
     if phases == 1:
         return maps
     batch, _, height, width = like.shape
@@ -163,7 +163,7 @@ class Steps(nn.Module):
         raise NotImplementedError
 
     def add(self, x: Tensor, entry: Tensor) -> Tensor:
-        """The residual sum; may reuse the memory of `x`."""
+        """Return the residual sum; may reuse the memory of `x`."""
         raise NotImplementedError
 
 
@@ -255,7 +255,7 @@ class FusedU2Net(nn.Module):
 
 
 def rsus(stages: nn.ModuleList) -> list[Rsu]:
-    """The blocks of an encoder or a decoder, in their order."""
+    """Return the blocks of an encoder or a decoder, in their order."""
     return [stage for stage in stages if isinstance(stage, Rsu)]
 
 
@@ -304,7 +304,7 @@ def dilation_of(layer: ConvBnRelu) -> int:
 
 
 def folded(layer: ConvBnRelu) -> tuple[Tensor, Tensor]:
-    """A layer in eval mode -> weight (out, in, 3, 3) and bias (out,) with its batch norm inside."""
+    """Return weight (out, in, 3, 3) and bias (out,) of a layer in eval mode, its batch norm folded in."""
     conv, bn = layer.conv, layer.bn
     assert bn.running_mean is not None
     assert bn.running_var is not None
@@ -315,7 +315,7 @@ def folded(layer: ConvBnRelu) -> tuple[Tensor, Tensor]:
 
 
 def side_outputs(network: U2Net) -> dict[str, tuple[Tensor, float]]:
-    """The nine taps (9, in, 1, 1) and the bias of each side output, with its share of the fused map.
+    """Return the nine taps (9, in, 1, 1) and the bias of each side output, with its share of the fused map.
 
     The 1x1 fusion is linear and upsampling keeps constants, so they may change places: the fused
     map is the plain sum of these.

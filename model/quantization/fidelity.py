@@ -26,7 +26,7 @@ def compare(drawn: Tensor, reference: Tensor) -> Fidelity:
 
 
 def worst(found: list[Fidelity]) -> Fidelity:
-    """The lowest PSNR and the lowest SSIM."""
+    """Return the lowest PSNR and the lowest SSIM."""
     return Fidelity(min(f.psnr for f in found), min(f.ssim for f in found))
 
 

@@ -20,12 +20,12 @@ SAMPLE = Path(__file__).parents[2] / "docs" / "astronaut.jpg"
 
 
 def photo_files(folder: Path) -> list[Path]:
-    """The photos of a folder by name."""
+    """Return the photos of a folder by name."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _KINDS)
 
 
 def read_photo(path: Path, side: int = INPUT_SIDE) -> Tensor:
-    """What a worker shows the network of a photo: uint8 RGB (1, 3, H, W) of about `side` x `side`.
+    """Return what a worker shows the network of a photo: uint8 RGB (1, 3, H, W) of about `side` x `side`.
 
     Raises `RequestError` for what a worker would refuse.
     """
@@ -36,7 +36,7 @@ def read_photo(path: Path, side: int = INPUT_SIDE) -> Tensor:
 
 
 def sample_photos(side: int = INPUT_SIDE) -> list[Tensor]:
-    """The project's own portrait as it is, dark and low in contrast: uint8 RGB (1, 3, side, side) each."""
+    """Return the project's own portrait as it is, dark and low in contrast: uint8 RGB (1, 3, side, side) each."""
     photo = F.interpolate(read_photo(SAMPLE).float(), (side, side), mode="bilinear", antialias=True)
     return [
         (photo * gain + lift).round().clamp(0, 255).to(torch.uint8) for gain, lift in ((1, 0), (0.25, 0), (0.3, 100))

@@ -46,13 +46,13 @@ class Gate:
 
     @classmethod
     def of(cls, network: U2Net, photos: Sequence[Tensor]) -> "Gate":
-        """The gate for all forms of `network`."""
+        """Return the gate for all forms of `network`."""
         drawing = Drawing(network).eval()
         with torch.inference_mode():
             return cls(photos, [drawing(photo)[0] for photo in _shown(photos, "drawing in fp32")])
 
     def judge(self, draw: Draw) -> Fidelity:
-        """The worst that `draw`, from uint8 photos to line maps, comes to."""
+        """Return the worst that `draw`, from uint8 photos to line maps, comes to."""
         with torch.inference_mode():
             pairs = zip(_shown(self.photos, "judging"), self.exact, strict=True)
             return worst([compare(draw(photo)[0], exact) for photo, exact in pairs])
@@ -88,7 +88,7 @@ def _shown(items: Sequence[Item], what: str) -> Iterable[Item]:
 
 
 def split(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The photos of a folder: to calibrate on, and to judge on. Raises `QuantizationError`."""
+    """Return the photos of a folder: to calibrate on, and to judge on. Raises `QuantizationError`."""
     files = photo_files(folder) if folder.is_dir() else []
     if len(files) < _FEWEST:
         raise QuantizationError(f"calibration: {folder} holds {len(files)} photos, at least {_FEWEST} are needed")
@@ -136,7 +136,7 @@ def has_ranges(path: Path, weights: Weights) -> bool:
 
 
 def read_ranges(path: Path) -> Ranges:
-    """The reverse of `write_ranges`."""
+    """Read ranges, the reverse of `write_ranges`."""
     return {name: torch.tensor(row) for name, row in json.loads(path.read_text())["ranges"].items()}
 
 

@@ -21,7 +21,7 @@ def flat(rng: Generator, size: Size) -> Image:
 
 
 def gradient(rng: Generator, size: Size) -> Image:
-    """A few colours blended smoothly: walls, skies, studio light."""
+    """Return a few colours blended smoothly: walls, skies, studio light."""
     corners = rng.integers(0, 256, (*rng.integers(1, 4, 2), 3)).astype(np.uint8)
     return _stretch(corners, size, cv2.INTER_CUBIC)
 
@@ -122,7 +122,7 @@ def pattern(rng: Generator, size: Size) -> Image:
 
 
 def without_person(plate: Plate) -> Image:
-    """The plate with the person painted over by what surrounds them, uint8 (N, N, 3)."""
+    """Return the plate with the person painted over by what surrounds them, uint8 (N, N, 3)."""
     hidden = cv2.dilate((plate.mask > 8).astype(np.uint8), np.ones((9, 9), np.uint8))
     seen = (1 - hidden).astype(np.float32)[..., None]
     return _fill(plate.photo * seen, seen).clip(0, 255).astype(np.uint8)
@@ -142,7 +142,7 @@ def _fill(sums: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.
 
 
 def behind(rng: Generator, size: Size, scenes: Sequence[Image]) -> Image:
-    """A background of any kind, sharp or out of focus, light or dark: uint8 (H, W, 3)."""
+    """Return a background of any kind, sharp or out of focus, light or dark: uint8 (H, W, 3)."""
     image = one_place(rng, size, scenes)
     if rng.random() < 0.25:
         # a corner, a door, a post: two places side by side
@@ -164,7 +164,7 @@ def one_place(rng: Generator, size: Size, scenes: Sequence[Image]) -> Image:
 
 
 def scene(rng: Generator, size: Size, scenes: Sequence[Image]) -> Image:
-    """A part of another photo's background, flipped and stretched to the size."""
+    """Return a part of another photo's background, flipped and stretched to the size."""
     whole = scenes[int(rng.integers(len(scenes)))]
     side = whole.shape[0]
     part = int(side * rng.uniform(0.3, 1))

@@ -43,7 +43,7 @@ def score_pairs(pairs: Path, artist: Artist, score: Score) -> Iterator[tuple[str
 
 
 def background_ink(drawing: Drawing, plate: Plate) -> float:
-    """The share of the far background that is inked, in [0, 1]; NaN where nothing is far."""
+    """Return the share of the far background that is inked, in [0, 1]; NaN where nothing is far."""
     person = (plate.mask >= INK).astype(np.uint8)
     far = cv2.distanceTransform(1 - person, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > FAR
     return float((drawing[far] < INK).mean()) if far.any() else float("nan")

@@ -20,7 +20,7 @@ State = dict[str, Tensor]
 
 
 def new_network(seed: int) -> U2Net:
-    """An untrained u2netp, the same for the same seed."""
+    """Return an untrained u2netp, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = U2Net(ARCHITECTURES["u2netp"])
@@ -33,7 +33,7 @@ def new_network(seed: int) -> U2Net:
 
 
 def begin_fusion(network: U2Net) -> None:
-    """The fused map begins as a mean that trusts the sharp side maps most.
+    """Start the fused map as a mean that trusts the sharp side maps most.
 
     Chance weights would long hide the sharpest map, which is the last to look like a drawing.
     """
@@ -64,7 +64,7 @@ Batch = tuple[Tensor, Tensor]  # normalised photos (B, 3, H, W), line maps (B, 1
 
 
 def twin_of(network: U2Net) -> U2Net:
-    """A network with the very parameters of `network` and statistics of batch norm of its own."""
+    """Return a network with the very parameters of `network` and statistics of batch norm of its own."""
     return copy.deepcopy(network, {id(parameter): parameter for parameter in network.parameters()})
 
 
@@ -115,7 +115,7 @@ def settle(network: U2Net) -> None:
 
 @torch.no_grad()
 def measure_statistics(network: U2Net, batches: Iterable[Tensor]) -> None:
-    """Replaces the statistics of batch norm by their means over batches of photos (B, 3, H, W)."""
+    """Replace the statistics of batch norm by their means over batches of photos (B, 3, H, W)."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     usual = norms[0].momentum
     for norm in norms:
@@ -140,7 +140,7 @@ def blend(mean: State, network: U2Net, keep: float) -> None:
 
 
 def mean_of(states: Sequence[State]) -> State:
-    """The mean of every floating tensor; of counters, the first."""
+    """Return the mean of every floating tensor; of counters, the first."""
     return {
         name: torch.stack([state[name] for state in states]).mean(0) if first.is_floating_point() else first
         for name, first in states[0].items()
@@ -148,14 +148,14 @@ def mean_of(states: Sequence[State]) -> State:
 
 
 def with_state(state: Mapping[str, Tensor]) -> U2Net:
-    """A u2netp in eval mode with these tensors, under our names."""
+    """Return a u2netp in eval mode with these tensors, under our names."""
     network = U2Net(ARCHITECTURES["u2netp"])
     network.load_state_dict(dict(state))
     return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def save_weights(state: Mapping[str, Tensor], path: Path) -> None:
-    """Writes the published names in half precision. Raises ValueError for what half cannot hold."""
+    """Write the published names in half precision. Raises ValueError for what half cannot hold."""
     halves = {published_name(name): _half(tensor) for name, tensor in state.items()}
     if not all(tensor.isfinite().all() for tensor in halves.values()):
         raise ValueError("weights: a value is not finite in half precision; train with a smaller rate")

@@ -39,7 +39,7 @@ Plates = dict[int, Plate]  # by side
 
 
 def target(photo: Photo, subject: Subject, teacher: Teacher = PAPER_TEACHER) -> Gray:
-    """The drawing to learn: lines of the person and their outline, paper elsewhere; 0 ink, 1 paper."""
+    """Return the drawing to learn: lines of the person and their outline, paper elsewhere; 0 ink, 1 paper."""
     inside = np.clip((subject.mask - 0.5) * 3 + 0.5, 0, 1).astype(np.float32)
     tone = _tone(photo, subject)
     lines = draw(tone * inside + 1 - inside, teacher)
@@ -93,7 +93,7 @@ def _bytes(plane: Mask) -> NDArray[np.uint8]:
 
 
 def load_plates(photos: Path, cache: Path, hints: dict[str, Hint]) -> dict[str, Plates]:
-    """A folder of photos -> plates by the photo's stem, made once and kept in `cache`.
+    """Turn a folder of photos into plates by the photo's stem, made once and kept in `cache`.
 
     When there are hints for some photos of the folder, the others are left out: their masks are
     known to be bad. Raises ValueError when nothing is left to learn from.

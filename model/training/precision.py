@@ -6,5 +6,5 @@ from handler.precision import natively_bf16
 
 
 def autocast() -> torch.autocast:
-    """A context for a forward pass. Emulated bf16 takes minutes for a step that takes seconds in fp32."""
+    """Return a context for a forward pass. Emulated bf16 takes minutes for a step that takes seconds in fp32."""
     return torch.autocast("cpu", torch.bfloat16, enabled=natively_bf16())

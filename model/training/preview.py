@@ -33,7 +33,7 @@ def drawing_of(network: U2Net, photo: Image) -> NDArray[np.uint8]:
 
 
 def write_preview(network: U2Net, people: Sequence[Plates], path: Path, side: int = 384) -> None:
-    """A row per person: photo, what the network draws, what it should draw."""
+    """Return a row per person: photo, what the network draws, what it should draw."""
     rows = [_row(network, person, side) for person in people]
     with whole(path) as part:
         if not cv2.imwrite(str(part), np.vstack(rows)):

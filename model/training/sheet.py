@@ -57,7 +57,7 @@ def contact_sheet(photo: Image, artist: Artist, columns: int = 2) -> Image:
 
 
 def framed(photo: Image) -> Image:
-    """The photo as a worker shows it to the network: RGB uint8 (H, W, 3), sides multiples of 32."""
+    """Return the photo as a worker shows it to the network: RGB uint8 (H, W, 3), sides multiples of 32."""
     return resize(photo, input_size(photo))
 
 

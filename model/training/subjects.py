@@ -68,7 +68,7 @@ def find_subject(photo: Photo, hint: Hint | None) -> Subject:
 
 
 def find_face(photo: Photo) -> Box:
-    """The largest face that the Haar cascade sees. Raises NoFaceError."""
+    """Return the largest face that the Haar cascade sees. Raises NoFaceError."""
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
     least = min(photo.shape[:2]) // 8
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
@@ -99,13 +99,13 @@ def cut_out(photo: Photo, face: Box) -> NDArray[np.uint8]:
 
 
 def _connected(mask: NDArray[np.uint8], start: tuple[int, int]) -> NDArray[np.uint8]:
-    """What hangs together with the point (x, y)."""
+    """Return what hangs together with the point (x, y)."""
     _, labels = cv2.connectedComponents(mask)
     return np.asarray(labels == labels[start[1], start[0]], np.uint8)
 
 
 def soften(photo: Photo, mask: NDArray[np.uint8]) -> Mask:
-    """A hard mask -> a soft one whose edge follows the photo's.
+    """Soften a hard mask so that its edge follows the photo's.
 
     The guided filter of He, Sun and Tang (ECCV 2010), on the gray photo.
     """

@@ -38,7 +38,7 @@ def draw(gray: Gray, teacher: Teacher = Teacher()) -> Gray:
 
 
 def edge_tangent_flow(gray: Gray, sigma: float) -> Flow:
-    """Unit vectors (x, y) along the edges, each float32 (H, W)."""
+    """Return unit vectors (x, y) along the edges, each float32 (H, W)."""
     dx = cv2.Sobel(gray, cv2.CV_32F, 1, 0)
     dy = cv2.Sobel(gray, cv2.CV_32F, 0, 1)
     xx, xy, yy = (cv2.GaussianBlur(p, (0, 0), sigma) for p in (dx * dx, dx * dy, dy * dy))

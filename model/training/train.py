@@ -89,7 +89,7 @@ def split(table: dict[str, Plates], held_out: Sequence[str], judges: Sequence[st
 
 
 def new_run(recipe: Recipe, start: State | None = None) -> Run:
-    """A run at its first step, from scratch or from weights."""
+    """Return a run at its first step, from scratch or from weights."""
     network = new_network(recipe.seed)
     if start is not None:
         network.load_state_dict(start)
@@ -150,7 +150,7 @@ def _batch(rng: Generator, shapes: tuple[Shape, ...], data: Data) -> Batch:
 
 
 def rate_at(recipe: Recipe, step: int) -> float:
-    """The learning rate of a step, counted from 0: it climbs, holds, and falls to 0 as a cosine."""
+    """Return the learning rate of a step, counted from 0: it climbs, holds, and falls to 0 as a cosine."""
     climb = min(1.0, (step + 1) / recipe.warm_up)
     falling = recipe.steps * recipe.decay
     gone = (step - (recipe.steps - falling)) / falling if falling else 0.0
@@ -159,7 +159,7 @@ def rate_at(recipe: Recipe, step: int) -> float:
 
 @torch.no_grad()
 def judge(run: Run, data: Data) -> None:
-    """Keeps the running mean when the judges' photos like it best; without judges, the newest."""
+    """Keep the running mean when the judges' photos like it best; without judges, the newest."""
     network = with_state(run.mean)
     losses = [_fault(network, person) for person in data.judges]
     loss = float(np.mean(losses)) if losses else -float(run.step)
@@ -178,7 +178,7 @@ def _fault(network: U2Net, person: Plates) -> float:
 
 
 def save_run(run: Run, recipe: Recipe, folder: Path) -> None:
-    """Writes the run so that `load_run` goes on from it."""
+    """Write the run so that `load_run` goes on from it."""
     folder.mkdir(parents=True, exist_ok=True)
     stored = {
         "recipe": asdict(recipe),
@@ -200,7 +200,7 @@ def newest_weights(folder: Path) -> tuple[State, bool]:
 
 
 def load_run(recipe: Recipe, folder: Path) -> Run | None:
-    """The run interrupted in `folder`, or None. Raises ValueError when it followed another recipe."""
+    """Return the run interrupted in `folder`, or None. Raises ValueError when it followed another recipe."""
     path = folder / STATE_FILE
     if not path.exists():
         return None

@@ -41,7 +41,7 @@ def example(rng: Generator, size: Size, people: Sequence[Plates], scenes: Sequen
 
 
 def place(rng: Generator, size: Size, person: Plates, background: Image) -> Example:
-    """A person, scaled, turned, moved and mirrored, before the background or their own."""
+    """Return a person, scaled, turned, moved and mirrored, before the background or their own."""
     side = _side(rng, min(size))
     level = min(SIDES, key=lambda known: abs(np.log(known / side)))
     plate, scale = person[level], float(np.clip(side / level, 0.6, 1.4))
@@ -60,7 +60,7 @@ def place(rng: Generator, size: Size, person: Plates, background: Image) -> Exam
 
 
 def crowd(rng: Generator, background: Image, people: Sequence[Plates]) -> Image:
-    """The background with passers-by out of focus, uint8 (H, W, 3)."""
+    """Return the background with passers-by out of focus, uint8 (H, W, 3)."""
     height, width = background.shape[:2]
     crowded = background.astype(np.float32)
     for _ in range(rng.integers(1, 6)):

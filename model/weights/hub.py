@@ -39,7 +39,7 @@ PUBLISHED = HubFile("Maxwelltebi/u2net-portrait", "u2net_portrait.pth")
 
 
 def fetch(asked: HubFile, lock: Path, update_lock: bool = False) -> tuple[Path, Pin]:
-    """The file asked for, on this machine and checked, with what it is.
+    """Return the file asked for, on this machine and checked, with what it is.
 
     Obeys `lock`; writes it where there is none, or where `update_lock` says so. The client's own
     settings hold (`HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HOME`, `HF_TOKEN`, proxies). Raises
@@ -128,7 +128,7 @@ def _checked(path: Path, wanted: HubFile, stated: str | None) -> Pin:
 
 
 def _blob_name(path: Path) -> str | None:
-    """What the hub stated when `path` was downloaded: the cache names its blobs so."""
+    """Return what the hub stated when `path` was downloaded: the cache names its blobs so."""
     name = Path(os.readlink(path)).name if path.is_symlink() else ""
     return name if _SHA256.fullmatch(name) else None
 

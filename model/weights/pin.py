@@ -20,7 +20,7 @@ class Pin:
 
 
 def read_lock(path: Path) -> Pin | None:
-    """The pin in the lock file, None where there is none. Raises `WeightsError` if it is damaged."""
+    """Return the pin in the lock file, None where there is none. Raises `WeightsError` if it is damaged."""
     try:
         return Pin(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:

@@ -48,7 +48,7 @@ def build(weights: Weights, output: Path, version: str = VERSION, calibration: P
 
 
 def _stage_handler(package: Path) -> None:
-    """The package `handler` less its entry, which TorchServe wants in the archive's root."""
+    """Return the package `handler` less its entry, which TorchServe wants in the archive's root."""
     shutil.copytree(HANDLER, package / "handler", ignore=shutil.ignore_patterns("__pycache__", "*.yaml", ENTRY))
 
 

@@ -37,7 +37,7 @@ def ensure_archive(weights: str, calibration: str | None) -> None:
 
 @contextmanager
 def _one_build_at_a_time() -> Iterator[None]:
-    """A second build in this checkout waits for the first, whose archive it then finds."""
+    """Make a second build in this checkout wait for the first, whose archive it then finds."""
     BUILD.mkdir(exist_ok=True)
     lock = FileLock(BUILD / "archive.lock")
     try:
@@ -79,5 +79,5 @@ def _run_politely(command: Sequence[str]) -> int:
 
 
 def _from_there(path: str) -> Path:
-    """A path is meant from where the person stands, which serve.sh passes on."""
+    """Resolve a path from where the person stands, which serve.sh passes on."""
     return Path(os.environ.get("PORTRAIT_STARTED_IN", "."), path).resolve()

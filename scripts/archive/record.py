@@ -39,7 +39,7 @@ def record_path(archive: Path) -> Path:
 
 
 def read_record(archive: Path) -> Record | None:
-    """The record of `archive`; None when there is none, or no archive."""
+    """Return the record of `archive`; None when there is none, or no archive."""
     try:
         return Record(**json.loads(record_path(archive).read_text())) if archive.exists() else None
     except (FileNotFoundError, ValueError, TypeError):
@@ -47,7 +47,7 @@ def read_record(archive: Path) -> Record | None:
 
 
 def write_record(archive: Path, record: Record) -> None:
-    """The reverse of `read_record`."""
+    """Write a record, the reverse of `read_record`."""
     write_whole(record_path(archive), json.dumps(asdict(record), indent=2) + "\n")
 
 

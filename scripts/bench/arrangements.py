@@ -16,6 +16,6 @@ def arrangements() -> list[Arrangement]:
 
 
 def measure_arrangements(engine: str, inputs: Inputs) -> list[dict[str, Any]]:
-    """A row for each arrangement of processes of this engine."""
+    """Return a row for each arrangement of processes of this engine."""
     rates = {a: photos_per_second(engine, inputs, a.workers, a.threads, _PHOTOS) for a in arrangements()}
     return [{"workers": a.workers, "threads": a.threads, "photos_per_second": r} for a, r in rates.items()]

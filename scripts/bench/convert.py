@@ -31,7 +31,7 @@ def onnx(inputs: Inputs) -> None:
 
 
 def onnx_int8(inputs: Inputs) -> None:
-    """Static, as ONNX Runtime's guide advises for CPUs: QDQ, uint8 maps, int8 weights for each channel."""
+    """Quantize statically, as ONNX Runtime's guide advises for CPUs: QDQ, uint8 maps, int8 weights for each channel."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

@@ -35,7 +35,7 @@ VARIABLES = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
 
 
 def variables(name: str) -> dict[str, str]:
-    """What a process has to be started with to be held down to `name`; nothing for `native`.
+    """Return what a process has to be started with to be held down to `name`; nothing for `native`.
 
     Raises `ValueError` when the CPU has no such instructions.
     """
@@ -54,7 +54,7 @@ def instruction_sets() -> list[str]:
 
 
 def held_down() -> dict[str, str]:
-    """The limits that this process, and those that it starts, were started with."""
+    """Return the limits that this process, and those that it starts, were started with."""
     return {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
 
 

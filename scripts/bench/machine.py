@@ -41,7 +41,7 @@ def this_machine(peers: Path) -> Machine:
 
 
 def _cpu() -> str:
-    """The name that Linux knows, which arm64 has none for, or the next best."""
+    """Return the name that Linux knows, which arm64 has none for, or the next best."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text().splitlines() if file.exists() else []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

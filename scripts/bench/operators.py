@@ -40,7 +40,7 @@ _RUNS = 7
 
 
 def measure_operators(names: Iterable[str], inputs: Inputs, threads: int) -> list[dict[str, Any]]:
-    """A row for each of these engines of this project: milliseconds by group, of its middle run."""
+    """Return a row for each of these engines of this project: milliseconds by group, of its middle run."""
     rows = []
     for name in names:
         with children([name], inputs, threads, {False: sys.executable}) as [child]:
@@ -66,7 +66,7 @@ def _profile(run: Callable[[], object]) -> dict[str, float]:
 
 
 def _path(event: FunctionEvent | None) -> Iterator[str]:
-    """The names of an operator and of all that it was called by, outwards."""
+    """Yield the names of an operator and of all that it was called by, outwards."""
     while event is not None:
         yield event.name
         event = event.cpu_parent

@@ -71,7 +71,7 @@ class Child:
 
 
 def _environment(tuned: bool, threads: int) -> dict[str, str]:
-    """A worker's for ours, a plain one for all others; what they are held down to is in both."""
+    """Return a worker's environment for ours, a plain one for all others; what they are held down to is in both."""
     own = worker_environment(threads)
     plain = {name: value for name, value in os.environ.items() if name not in own} | _QUIET
     return {**plain, **own} if tuned else plain

@@ -109,7 +109,7 @@ def _server(archive: Path, offset: int, arrangement: Arrangement, folder: Path) 
 
 
 def _in_process(archive: Path, photo: bytes, requests: int, arrangement: Arrangement, folder: Path) -> Served:
-    """The handler's own steps without a server, in as many processes as workers, in their environment."""
+    """Time the handler's own steps without a server, in as many processes as workers, in their environment."""
     (folder / "photo.jpg").write_bytes(photo)
     code = "import sys; from scripts.bench.served import draw_here; draw_here(*sys.argv[1:])"
     each = -(-requests // arrangement.workers)

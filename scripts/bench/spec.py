@@ -62,7 +62,7 @@ def own(names: Iterable[str]) -> list[str]:
 
 
 def forms(names: Iterable[str]) -> list[str]:
-    """The forms of the network, as in `handler.module_info.FORMS`, that these engines load."""
+    """Return the forms of the network, as in `handler.module_info.FORMS`, that these engines load."""
     return [PRECISIONS[engine.precision].form for engine in map(ENGINES.__getitem__, names) if engine.maker == "module"]
 
 

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> Run:
-    """What to run; raises `SetupError` without Java or with an archive that is not the one that was built."""
+    """Return what to run; raises `SetupError` without Java or with an archive that is not the one that was built."""
     java = find_java()
     if java is None:
         raise SetupError(f"Java {OLDEST} or later is missing from the image")
@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> Run:
 
 
 def opened(host: str, ports: Ports) -> dict[str, str]:
-    """The doors for clients and Prometheus, on `host`.
+    """Return the doors for clients and Prometheus, on `host`.
 
     Management is never opened: whoever reaches it can stop the service.
     """

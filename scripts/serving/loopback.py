@@ -11,6 +11,6 @@ _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def get(url: str, headers: Mapping[str, str] | None = None) -> httpx2.Response:
-    """The answer, whatever its status; raises `httpx2.HTTPError` when there is none within `TIMEOUT_SECONDS`."""
+    """Return the answer, whatever its status; raises `httpx2.HTTPError` when there is none within `TIMEOUT_SECONDS`."""
     # trust_env: a proxy that is set for the outside has no business here.
     return httpx2.get(url, headers=headers, timeout=TIMEOUT_SECONDS, verify=_NO_CERTIFICATES, trust_env=False)

@@ -43,7 +43,10 @@ class ServedModel:
 
 
 def describe(folder: Path) -> ServedModel:
-    """What the server that runs from `folder` says of its model; raises `ManagementError` when it does not say it."""
+    """Return what the server that runs from `folder` says of its model.
+
+    Raises `ManagementError` when it does not say it.
+    """
     try:
         settings = read_properties(folder / "config.properties")
         answer = get(f"{settings['management_address']}/models/{MODEL}", _key_header(folder, settings))
@@ -54,7 +57,7 @@ def describe(folder: Path) -> ServedModel:
 
 
 def key_of(folder: Path, service: str) -> str:
-    """The key of `inference` or `management`; empty until the server that runs from `folder` has written it."""
+    """Return the key of `inference` or `management`; empty until the server that runs from `folder` has written it."""
     try:
         return str(json.loads((folder / "key_file.json").read_text())[service]["key"])
     except (OSError, ValueError, LookupError):

@@ -44,7 +44,7 @@ def _does_not_load(run: Run) -> bool:
 
 
 def _report(run: Run, what: str) -> str:
-    """`what`, where the logs are, and the reason if one is to be found there."""
+    """Return `what`, where the logs are, and the reason if one is to be found there."""
     console = _console(run)
     reasons = re.findall(r"Failed to load model \S+, exception (.+)", console)
     reasons = reasons or re.findall(r"((?:\w+\.)*\w*(?:Error|Exception): .+)", console)
@@ -53,5 +53,5 @@ def _report(run: Run, what: str) -> str:
 
 
 def _console(run: Run) -> str:
-    """What this run wrote; the other logs go on from run to run."""
+    """Return what this run wrote; the other logs go on from run to run."""
     return (run.folder / "logs" / "console.log").read_text(errors="replace")

@@ -106,7 +106,7 @@ def write_settings(run: Run, changes: Mapping[str, str] | None = None) -> dict[s
 
 
 def java_command(run: Run, temporary: str, vmargs: str) -> list[str]:
-    """What `torchserve --start --ncs --ts-config ...` would run.
+    """Return what `torchserve --start --ncs --ts-config ...` would run.
 
     torchserve's own launcher neither tells Java's exit status nor passes signals on.
     """
@@ -118,7 +118,7 @@ def java_command(run: Run, temporary: str, vmargs: str) -> list[str]:
 
 
 def server_environment(run: Run, temporary: str) -> dict[str, str]:
-    """This process's variables without those that would change the server, and with its own."""
+    """Return this process's variables without those that would change the server, and with its own."""
     inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "TS_CONFIG_FILE")}
     logs = str(run.folder / "logs")
     own = {

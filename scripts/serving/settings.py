@@ -37,7 +37,7 @@ class Ports:
         return cls(*(port + offset for port in (8080, 8081, 8082, 7070, 7071, 9000, 8501)))
 
     def doors(self) -> tuple[int, ...]:
-        """The ports that a server listens on."""
+        """Return the ports that a server listens on."""
         return self.rest, self.management, self.metrics, self.grpc, self.grpc_management
 
 
@@ -49,7 +49,7 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def settings_of_run(ports: Ports, workers: int, tokens: bool, model_store: Path, gpus: int = 0) -> dict[str, str]:
-    """What one run changes in config.properties."""
+    """Return what one run changes in config.properties."""
     return {
         "number_of_gpu": str(gpus),
         "models": json.dumps({MODEL: {VERSION: ON_GPU if gpus else ON_CPU}}),
@@ -66,6 +66,6 @@ def settings_of_run(ports: Ports, workers: int, tokens: bool, model_store: Path,
 
 
 def write_properties(settings: Mapping[str, str], path: Path) -> None:
-    """The reverse of `read_properties`; backslashes are escaped as Java wants them."""
+    """Write properties, the reverse of `read_properties`; backslashes are escaped as Java wants them."""
     escaped = ((key, value.replace("\\", "\\\\")) for key, value in settings.items())
     write_whole(path, "".join(f"{key}={value}\n" for key, value in escaped))

@@ -28,7 +28,7 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def read_state(folder: Path) -> State | None:
-    """What was last remembered, alive or not; None when nothing was."""
+    """Return what was last remembered, alive or not; None when nothing was."""
     try:
         return State(**json.loads((folder / "state.json").read_text()))
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def start_time(pid: int) -> str | None:
 
 
 def group_members(group: int) -> list[int]:
-    """Processes of the group that have not ended."""
+    """Return processes of the group that have not ended."""
     return [pid for pid in psutil.pids() if _belongs(pid, group)]
 
 

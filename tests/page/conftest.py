@@ -66,5 +66,5 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visitor]]:
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A photo of the astronaut, small and upright."""
+    """Return a photo of the astronaut, small and upright."""
     return write_photo(tmp_path / "eileen.jpg", (200, 256))

@@ -17,7 +17,7 @@ STYLES = {"draw": "Lines", "sketch": "Pencil", "composite": "Composite"}
 
 
 def drawn_by(server: Server, photo: Path, **options: str) -> bytes:
-    """What the server itself answers."""
+    """Return what the server itself answers."""
     headers = {f"Portrait-{name}": value for name, value in options.items()}
     headers["Content-Type"] = "application/octet-stream"
     answer = requests.post(server.predictions, photo.read_bytes(), headers=headers, timeout=60)

@@ -57,7 +57,7 @@ def blocks() -> list[Block]:
 
 
 def blocks_of(text: str, document: str) -> list[Block]:
-    """The blocks of one document's text."""
+    """Return the blocks of one document's text."""
     return [
         Block(document, text.count("\n", 0, match.start("code")), match["language"], match["code"], match["reason"])
         for match in _BLOCK.finditer(text)
@@ -102,7 +102,7 @@ def _anchors(text: str) -> set[str]:
 
 
 def missing(block: Block) -> str | None:
-    """The first optional program that the block needs and this machine lacks."""
+    """Return the first optional program that the block needs and this machine lacks."""
     words = {*re.findall(r"\w+", block.code), RUN[block.language][0]}
     return next((name for name in OPTIONAL if name in words and not shutil.which(name, path=_path())), None)
 
@@ -124,7 +124,7 @@ class Reader:
             shutil.copy(SAMPLE, self.clone / name)
 
     def run(self, block: Block) -> "subprocess.CompletedProcess[str]":
-        """The block as a reader would run it, standing in the clone."""
+        """Return the block as a reader would run it, standing in the clone."""
         code = self.moved(block.code)
         environment = os.environ | {"PATH": _path(), "HF_HUB_OFFLINE": "1"}
         environment.pop("PYTHONPATH", None)
@@ -134,7 +134,7 @@ class Reader:
         )
 
     def moved(self, code: str) -> str:
-        """The code with this reader's ports, and servers in the background."""
+        """Return the code with this reader's ports, and servers in the background."""
         code = _PORT.sub(lambda match: str(int(match[0]) + self._offset), code)
         code = _SERVE_IN_FRONT.sub("scripts/serve.sh --background", code)
         code = code.replace("scripts/serve.sh", f"scripts/serve.sh --port-offset {self._offset}")

@@ -31,7 +31,7 @@ class FaultyServer:
 
 @contextmanager
 def serving(faulty: FaultyServer) -> Iterator[FaultyServer]:
-    """It answers at `url` while the context lasts."""
+    """Answer at `url` while the context lasts."""
 
     class Handler(_Handler):
         server_state = faulty
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         _ANSWERS[fault](self)
 
     def send(self, status: int, kind: str, body: bytes, length: int | None = None) -> None:
-        """An answer; with `length`, one that says it is longer than it is."""
+        """Return an answer; with `length`, one that says it is longer than it is."""
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length or len(body)))

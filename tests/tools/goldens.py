@@ -45,7 +45,7 @@ GOLDENS: dict[str, Golden] = {
 
 
 def stored(name: str, folder: Path = FOLDER) -> Picture | None:
-    """The golden picture of that name, or None before its first renewal."""
+    """Return the golden picture of that name, or None before its first renewal."""
     picture = cv2.imread(str(folder / f"{name}.png"), cv2.IMREAD_UNCHANGED)
     if picture is None or picture.ndim == 2:
         return picture

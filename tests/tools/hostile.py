@@ -50,7 +50,7 @@ def png(
     header_crc: int | None = None,
     idat_crc: int | None = None,
 ) -> bytes:
-    """A PNG put together chunk by chunk, so that any of them can be wrong."""
+    """Return a PNG put together chunk by chunk, so that any of them can be wrong."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     rows = zlib.compress(b"\0" * ((width * depth + 7) // 8 + 1) * min(height, 4))
     chunks = [
@@ -78,7 +78,7 @@ def _cut(whole: bytes, share: float) -> bytes:
 
 
 def _without_segment(data: bytes, marker: int) -> bytes:
-    """A JPEG less the first segment of that marker."""
+    """Return a JPEG less the first segment of that marker."""
     start = data.index(bytes((0xFF, marker)))
     return data[:start] + data[start + 2 + int.from_bytes(data[start + 2 : start + 4], "big") :]
 
@@ -121,7 +121,7 @@ def _exif(orientation: int) -> Image.Exif:
 
 
 def _exif_jpeg(entries: bytes) -> bytes:
-    """A JPEG whose EXIF block holds these bytes as its first directory."""
+    """Return a JPEG whose EXIF block holds these bytes as its first directory."""
     block = b"Exif\0\0II*\0\x08\0\0\0" + entries
     segment = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
     return jpeg()[:2] + segment + jpeg()[2:]

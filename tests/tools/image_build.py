@@ -28,7 +28,7 @@ class Store:
     driver: str
 
     def buildah(self, *arguments: str) -> str:
-        """Standard output of a buildah command; its complaints go to the terminal."""
+        """Return standard output of a buildah command; its complaints go to the terminal."""
         store = ["--root", str(self.folder / "storage"), "--runroot", str(self.folder / "run")]
         command = ["buildah", *store, "--storage-driver", self.driver, *arguments]
         return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -50,7 +50,7 @@ class Store:
 
 
 def open_store() -> Store:
-    """The store in build/image; overlay where the kernel allows it, else plain copies."""
+    """Return the store in build/image; overlay where the kernel allows it, else plain copies."""
     folder = BUILD / "image"
     folder.mkdir(parents=True, exist_ok=True)
     probe = ["buildah", "--root", str(folder / "storage"), "--runroot", str(folder / "run")]
@@ -59,7 +59,7 @@ def open_store() -> Store:
 
 
 def make_base(store: Store) -> None:
-    """A minimal Debian as an image, unless it is there."""
+    """Make a minimal Debian as an image, unless it is there."""
     if store.has(BASE):
         return
     with tempfile.TemporaryDirectory(dir=store.folder) as folder:
@@ -88,7 +88,7 @@ def _use_this_machines_apt(base: Path) -> None:
 
 
 def build(store: Store, weights: str, *volumes: str) -> None:
-    """The Dockerfile as it stands, with the weights that are given; `volumes` are seen by its RUN lines."""
+    """Build the Dockerfile as it stands, with the weights that are given; `volumes` are seen by its RUN lines."""
     mounts = [part for volume in (*volumes, *_pip_volumes(store.folder / "pip")) for part in ("--volume", volume)]
     arguments = ["--build-arg", f"BASE={BASE}", "--build-arg", f"WEIGHTS={weights}", *mounts]
     # Without overlays, every layer that is kept is a whole copy.
@@ -99,7 +99,7 @@ def build(store: Store, weights: str, *volumes: str) -> None:
 
 
 def _pip_volumes(folder: Path) -> Iterator[str]:
-    """Makes pip inside the build see the indexes, files and folders that pip on this machine sees."""
+    """Make pip inside the build see the indexes, files and folders that pip on this machine sees."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)

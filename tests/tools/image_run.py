@@ -52,13 +52,13 @@ class Container:
         return int(Path(f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children").read_text().split()[0])
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        """A command inside, as the image's user, as `docker exec` does."""
+        """Run a command inside, as the image's user, as `docker exec` does."""
         enter = ["nsenter", f"--target={self.first}", "--mount", "--pid", "chroot", f"--userspec={self.config['User']}"]
         inside = [*enter, str(self.root), *_in_environment(self.config), *command]
         return subprocess.run(inside, capture_output=True, text=True, timeout=60)
 
     def health(self) -> "subprocess.CompletedProcess[str]":
-        """What the image's own HEALTHCHECK says."""
+        """Return what the image's own HEALTHCHECK says."""
         kind, *command = self.config["Healthcheck"]["Test"]
         if kind != "CMD":
             raise ValueError(f"a health check of kind CMD was expected, got {kind}")
@@ -113,7 +113,7 @@ def _wait_for_first(container: Container, name: str) -> None:
 
 
 def _in_environment(config: dict[str, Any]) -> list[str]:
-    """The image's variables and no others, in its folder."""
+    """Return the image's variables and no others, in its folder."""
     return ["/usr/bin/env", "-i", "-C", config["WorkingDir"], *config["Env"]]
 
 

@@ -10,7 +10,7 @@ Graph = Mapping[str, Set[str]]
 
 
 def packages(root: Path) -> set[str]:
-    """The folders of a tree that hold Python files, at its top: handler, model, ..."""
+    """Return the folders of a tree that hold Python files, at its top: handler, model, ..."""
     return {path.parent.name for path in root.glob("*/*.py") if not path.parent.name.startswith(".")}
 
 
@@ -41,7 +41,7 @@ def _names(path: Path) -> set[str]:
 
 
 def _resolved(name: str, known: Set[str]) -> str:
-    """The module of the tree that a dotted name lies in, or the top name of a library."""
+    """Return the module of the tree that a dotted name lies in, or the top name of a library."""
     inner = name
     while inner and inner not in known:
         inner = inner.rpartition(".")[0]
@@ -60,13 +60,13 @@ def reached(graph: Graph, start: str) -> set[str]:
 
 
 def within(graph: Graph, package: str) -> dict[str, set[str]]:
-    """The arrows between the modules of one package, less its own `__init__`."""
+    """Return the arrows between the modules of one package, less its own `__init__`."""
     inside = {module for module in graph if module.startswith(f"{package}.")}
     return {module: set(graph[module] & inside) for module in inside}
 
 
 def rooms(graph: Graph, package: str) -> dict[str, set[str]]:
-    """The arrows between the folders and single files right under a package."""
+    """Return the arrows between the folders and single files right under a package."""
     found: dict[str, set[str]] = {}
     for module, names in within(graph, package).items():
         found.setdefault(_room(module), set()).update(_room(name) for name in names)
@@ -78,7 +78,7 @@ def _room(module: str) -> str:
 
 
 def circle(graph: Graph) -> str | None:
-    """`a -> b -> a` where there is one, else None."""
+    """Return `a -> b -> a` where there is one, else None."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -35,7 +35,7 @@ class LoopbackHub:
 
 @contextmanager
 def serving(hub: LoopbackHub) -> Iterator[LoopbackHub]:
-    """The hub answers at `hub.url` while the context lasts."""
+    """Serve the hub at `hub.url` while the context lasts."""
 
     class Handler(_Handler):
         pass
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(data, body)
 
     def _find(self) -> bytes | None:
-        """The file asked for; None where that was answered with what is not there."""
+        """Return the file asked for; None where that was answered with what is not there."""
         hub = self.hub
         match = _RESOLVE.fullmatch(self.path)
         if not match or match[1] != REPOSITORY:

@@ -4,7 +4,7 @@ from handler.option import Follows, Option, Others, Value, either
 
 
 def described(option: Option, mark: str = "") -> str:
-    """What it is and its values, with `mark` around what is typed as it stands."""
+    """Return what it is and its values, with `mark` around what is typed as it stands."""
     values = [f"{mark}{value.name}{mark}{_notes(value, mark)}" for value in option.values]
     if option.pattern:
         typed = mark if isinstance(option.pattern.shape, str) else ""
@@ -13,7 +13,7 @@ def described(option: Option, mark: str = "") -> str:
 
 
 def default_of(option: Option, mark: str = "") -> str:
-    """The default as it is typed."""
+    """Return the default as it is typed."""
     if isinstance(option.default, Follows):
         other, cases, otherwise = option.default
         told = [f"{mark}{default}{mark} for {other} {mark}{case}{mark}" for case, default in cases.items()]

@@ -111,7 +111,7 @@ class Visitor:
 
 
 def write_photo(path: Path, size: tuple[int, int]) -> Path:
-    """The astronaut at another size."""
+    """Return the astronaut at another size."""
     with Image.open(SAMPLE) as image:
         image.resize(size).save(path, quality=90)
     return path

@@ -53,7 +53,7 @@ class Server:
         return f"http://{HOST}:{self.run.ports.metrics}"
 
     def model(self) -> ServedModel:
-        """What the management API says of the model and its workers."""
+        """Return what the management API says of the model and its workers."""
         return describe(self.run.folder)
 
     def scale(self, workers: int) -> None:
@@ -82,7 +82,7 @@ class Stubs:
 
 @contextmanager
 def serving(run: Run) -> Iterator[Server]:
-    """A server that is ready within the block and gone, with its workers, after it."""
+    """Yield a server that is ready within the block and gone, with its workers, after it."""
     process = start(run, tied=True)
     try:
         wait_until_ready(run, process)

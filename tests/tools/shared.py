@@ -10,7 +10,7 @@ _SHARED = ROOT.parent / "shared"
 
 
 def shared(name: str) -> Path:
-    """The path of ../shared/NAME, whether it is there or not."""
+    """Return the path of ../shared/NAME, whether it is there or not."""
     return _SHARED / name
 
 

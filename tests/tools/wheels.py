@@ -18,7 +18,7 @@ class Environment:
     folder: Path
 
     def run(self, *command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-        """A command of this environment, by its name, in the folder `cwd`."""
+        """Run a command of this environment, by its name, in the folder `cwd`."""
         name, *arguments = command
         program = str(self.folder / "bin" / name)
         return subprocess.run(
@@ -27,7 +27,7 @@ class Environment:
 
 
 def build_wheel(source: Path, output: Path) -> Path:
-    """What `python -m build` makes of the project in `source`, with the setuptools of this environment."""
+    """Return what `python -m build` makes of the project in `source`, with the setuptools of this environment."""
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(output), str(source)]
     subprocess.run(command, cwd=output, check=True, capture_output=True)
     (wheel,) = output.glob("*.whl")
@@ -47,7 +47,7 @@ def install(wheel: Path, folder: Path, *extras: str) -> Environment:
 
 
 def requirements_of(package: Distribution, extras: set[str]) -> list[Requirement]:
-    """What a package asks for here with `extras`, of which "" stands for none."""
+    """Return what a package asks for here with `extras`, of which "" stands for none."""
     asked = [Requirement(line) for line in package.requires or ()]
     return [one for one in asked if not one.marker or any(one.marker.evaluate({"extra": extra}) for extra in extras)]
 
