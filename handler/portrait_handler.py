@@ -1,54 +1,23 @@
 """The one class that TorchServe loads: a batch of requests in, their pictures out. TorchServe's quirks end here."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any
 
 import torch
 from ts.utils.util import PredictionException
 
 from handler.answer import Answer, refusal
+from handler.context import Context
 from handler.cores import Cores
 from handler.describe import describe
 from handler.errors import RequestError
-from handler.metrics import Store, Tally
+from handler.metrics import Tally
 from handler.pipeline import load_pipeline
 from handler.precision import device_of
 from handler.request import Headers, Row
-
-
-class Properties(TypedDict):
-    """What is used of a worker's properties."""
-
-    model_dir: str  # the unpacked archive
-    gpu_id: int | None
-
-
-class Context(Protocol):
-    """What is used of `ts.context.Context`."""
-
-    @property
-    def system_properties(self) -> Properties:
-        """The worker's own."""
-
-    @property
-    def model_yaml_config(self) -> Mapping[str, Any] | None:
-        """The archive's `model-config.yaml`."""
-
-    @property
-    def metrics(self) -> Store:
-        """Where metrics go."""
-
-    def get_all_request_header(self, idx: int) -> Headers:
-        """The headers that came with a row; beside them the content type of each multipart part."""
-
-    def set_response_status(self, code: int, phrase: str, idx: int) -> None:
-        """The status that a row is answered with, over REST."""
-
-    def set_response_header(self, idx: int, key: str, value: str) -> None:
-        """A header of a row's answer, over REST."""
 
 
 class PortraitHandler:
