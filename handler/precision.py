@@ -92,7 +92,7 @@ def _has_integers(form: str) -> Callable[[str], bool]:
 
 
 PRECISIONS: Mapping[str, Precision] = {
-    "fp32": Precision("float", torch.float32, lambda device: True),
+    "fp32": Precision("float", torch.float32, lambda _: True),
     "fp16": Precision("float", torch.float16, _is_gpu),
     "bf16": Precision("float", torch.bfloat16, _has_bf16),
     "int8-w7": Precision("int8-w7", torch.float32, _has_integers("int8-w7")),

@@ -21,10 +21,10 @@ _BUSY = "ServiceUnavailableException"  # TorchServe's, for a full queue too; it 
 class PortraitError(Exception):
     """No picture; `message` says why. `code` is the HTTP status, 0 where there was no answer."""
 
-    def __init__(self, code: int, type: str, message: str) -> None:
+    def __init__(self, code: int, kind: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.type = type
+        self.type = kind
         self.message = message
 
 
@@ -35,20 +35,20 @@ class RefusedError(PortraitError):
 class UnavailableError(PortraitError):
     """Nobody took the request: busy, starting, or out of reach. Trying later may help."""
 
-    def __init__(self, code: int, type: str, message: str, retry_after_s: float = 0.0) -> None:
-        super().__init__(code, type, message)
+    def __init__(self, code: int, kind: str, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(code, kind, message)
         self.retry_after_s = retry_after_s
 
 
 def error_from(status: int, body: bytes, retry_after: str | None = None) -> PortraitError:
     """Return the error that an answer without a picture tells of."""
-    type, message = _told(status, body)
-    if type == _BUSY:
+    kind, message = _told(status, body)
+    if kind == _BUSY:
         return busy()
     if status in _LATER:
         wait_s = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
-        return UnavailableError(status, type, message, wait_s)
-    return (RefusedError if 400 <= status < 500 else PortraitError)(status, type, message)
+        return UnavailableError(status, kind, message, wait_s)
+    return (RefusedError if 400 <= status < 500 else PortraitError)(status, kind, message)
 
 
 def busy() -> UnavailableError:

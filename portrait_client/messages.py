@@ -52,6 +52,6 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
 
 
 def _add(
-    message: descriptor_pb2.DescriptorProto, name: str, number: int, type: Any, label: Any = _Field.LABEL_OPTIONAL
+    message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: Any, label: Any = _Field.LABEL_OPTIONAL
 ) -> descriptor_pb2.FieldDescriptorProto:
-    return message.field.add(name=name, number=number, type=type, label=label)
+    return message.field.add(name=name, number=number, type=kind, label=label)

@@ -220,7 +220,8 @@ def test_options_are_those_of_the_server() -> None:
     assert all(table[name].default == first for name, (first, *_) in names.items())
     for name, (low, high, default) in {"alpha": options.ALPHA, "sigma": options.SIGMA}.items():
         pattern = table[name].pattern
-        assert pattern and (pattern.shape, table[name].default) == ({"from": low, "to": high}, default)
+        assert pattern
+        assert (pattern.shape, table[name].default) == ({"from": low, "to": high}, default)
     every = Options("composite", "face", 100, "png", "white", 1e-5, 12)
     assert list(every.fields()) == list(table)
     assert every.headers()["Portrait-Alpha"] == "0.000010"

@@ -61,7 +61,8 @@ def check_error(reply: Reply, status: int) -> None:
     if reply.status == status:
         told = json.loads(reply.body)
         assert reply.headers["Content-Type"] == "application/json"
-        assert set(told) == {"code", "type", "message"} and told["code"] == status
+        assert set(told) == {"code", "type", "message"}
+        assert told["code"] == status
         message = told["message"]
     assert 10 < len(message) < 400
     assert not re.search(r"Traceback|\.py\b|site-packages|/tmp|<html", message)
@@ -87,7 +88,8 @@ def test_headers_tell_what_the_picture_is(ways: Ways) -> None:
     assert headers["Portrait-Faces"] == "0"
     assert headers["Portrait-Precision"] == offered("cpu", FORMS)[-1]
     name, digits = headers["Portrait-Weights"].split()
-    assert name and len(digits) == 12
+    assert name
+    assert len(digits) == 12
 
 
 def test_accept_decides_the_format(server: Server) -> None:

@@ -30,7 +30,8 @@ def other(tmp_path: Path) -> Iterator[Other]:
         command = [sys.executable, "-c", AT_WORK, str(tmp_path)]
         worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started.append(worker)
-        assert worker.stdout and worker.stdout.readline() == "at work\n"
+        assert worker.stdout
+        assert worker.stdout.readline() == "at work\n"
         return worker
 
     yield start

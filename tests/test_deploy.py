@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +180,10 @@ def test_the_health_check_tells_a_ready_server_from_none(server: Server, tmp_pat
 
 
 @pytest.fixture
-def context() -> Iterator[set[str]]:
-    """Yield what .dockerignore lets through, at the top."""
+def context() -> set[str]:
+    """Return what .dockerignore lets through, at the top."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
-    yield {line[1:].rstrip("/") for line in lines if line.startswith("!")}
+    return {line[1:].rstrip("/") for line in lines if line.startswith("!")}
 
 
 def test_what_the_dockerfile_copies_is_in_the_context(context: set[str]) -> None:

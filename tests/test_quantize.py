@@ -127,11 +127,11 @@ def test_weights_without_ranges_of_their_own_become_int8_by_the_photos_of_the_pr
 
 def test_the_photos_of_the_project_are_small_and_credited() -> None:
     files = photo_files(PHOTOS)
-    credits = (PHOTOS / "CREDITS.md").read_text()
+    credited = (PHOTOS / "CREDITS.md").read_text()
     assert len(files) == 12
     assert sum(path.stat().st_size for path in files) < 700_000
     for path in files:
-        assert f"`{path.name}` | <https://" in credits
+        assert f"`{path.name}` | <https://" in credited
         assert path.stem not in {*JUDGES, *HELD_OUT}
         with Image.open(path) as photo:
             assert 384 <= max(photo.size) <= 512

@@ -43,9 +43,9 @@ def choose_options() -> Options:
     with st.expander("More options"):
         frame = _choose("Frame", FRAMES)
         size = _size() if frame != "stretch" else None
-        format = _choose("File", FORMATS)
-        background = _background(format)
-    return Options(style, frame, size, format, background, alpha, sigma)
+        file_format = _choose("File", FORMATS)
+        background = _background(file_format)
+    return Options(style, frame, size, file_format, background, alpha, sigma)
 
 
 def style_name(options: Options) -> str:
@@ -84,7 +84,7 @@ def _size() -> Size:
     return st.selectbox("Long side", SIZES, format_func=told) or "native"
 
 
-def _background(format: Format) -> str:
-    papers = {value: told for value, told in PAPERS.items() if value != "transparent" or format != "jpeg"}
+def _background(file_format: Format) -> str:
+    papers = {value: told for value, told in PAPERS.items() if value != "transparent" or file_format != "jpeg"}
     paper = _choose("Paper", papers)
     return str(st.color_picker("Colour of the paper", "#f5ecd7")) if paper == "colour" else paper

@@ -71,7 +71,7 @@ class ByteConv(nn.Module):
         self.relu = relu
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+    def prepare(self, dtype: torch.dtype, plain: bool) -> None:  # noqa: ARG002  the float layers use both
         """Pack the weights as this machine's kernels want them: a form that cannot be saved."""
         self.weight = pack_bytes(self.weight, self.scale, self.zero_point, self.padding, self.dilation, 1)
 

@@ -73,7 +73,7 @@ def _obtain(wanted: HubFile, pin: Pin | None) -> tuple[Path, str | None]:
     if cached and _COMMIT.fullmatch(wanted.revision or ""):
         return cached, _blob_name(cached)
     try:
-        stated = while_alive(lambda watch: _stated(wanted))
+        stated = while_alive(lambda _: _stated(wanted))
     except HUB_ERRORS as error:
         if cached is None or isinstance(error, NOT_THERE):
             raise

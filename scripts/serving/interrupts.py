@@ -20,5 +20,5 @@ def ignore_interrupts() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _leave(number: int, frame: object) -> NoReturn:
+def _leave(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt

@@ -21,7 +21,9 @@ def test_on_a_phone_all_is_within_its_width(visit: Callable[..., Visitor], photo
     visitor.page.get_by_text("More options").click()
     slider = visitor.see("eileen", "Composite")
     box = slider.bounding_box()
-    assert box is not None and box["x"] >= 0 and 300 < box["width"] <= 390
+    assert box is not None
+    assert box["x"] >= 0
+    assert 300 < box["width"] <= 390
     assert visitor.page.evaluate("document.scrollingElement.scrollWidth") <= 390
     slider.tap(position={"x": box["width"] / 4, "y": box["height"] / 2})
     expect(slider).to_have_value("25")

@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
     def be_a_bad_gateway(self) -> None:
         self.send(502, "text/html", b"<html>nginx</html>")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
         """Nothing: tests look at `photos` and `headers`."""
 
 

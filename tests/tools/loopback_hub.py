@@ -120,5 +120,5 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(data[start:])
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
         """Nothing: `asked` has it."""
