@@ -17,6 +17,7 @@ def describe(drawer: LineDrawer, settings: Settings) -> dict[str, Any]:
         "limits": {
             "megabytes": settings.megabytes,
             "megapixels": settings.megapixels,
+            "jpeg_megapixels": settings.jpeg_megapixels,
             "native_long_side": NATIVE_LONG_SIDE,
         },
         "weights": asdict(drawer.info) | {"computes_in": drawer.precision},

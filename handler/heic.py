@@ -9,7 +9,6 @@ from handler.colours import Declared
 from handler.stored import Stored, with_colours
 
 _THREADS = 1  # workers share the cores among themselves
-_CHANNELS = {"L": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}
 
 
 def open_heic(data: bytes, still: Still) -> Stored:
@@ -22,13 +21,13 @@ def open_heic(data: bytes, still: Still) -> Stored:
     # data, threads, to 8 bits, BGR, without stride, 16 bits, decoder, without libheif's limits
     pictures = _pi_heif.load_file(data, _THREADS, True, False, True, False, "", False)
     picture = next(one for one in pictures if one is not None and one.primary)
-    pixels = picture.data
+    _ = picture.data  # decodes; the size holds for what was decoded
     (width, height), mode = picture.size_mode
-    array = np.frombuffer(pixels, np.uint8).reshape(height, width, _CHANNELS[mode])
 
     def strip(top: int, bottom: int) -> Image.Image:
-        rows = np.ascontiguousarray(array[top:bottom])
-        return Image.frombuffer(mode, (width, bottom - top), rows, "raw", mode, 0, 1)
+        # the memory lives as long as `picture`, not as long as what looks into it
+        array = np.frombuffer(picture.data, np.uint8).reshape(height, -1)
+        return Image.frombytes(mode, (width, bottom - top), array[top:bottom].tobytes())
 
     return with_colours((width, height), strip, _declared(picture.color_profile, still), mode)
 

@@ -15,14 +15,15 @@ class Settings:
     """What the operator sets for every worker."""
 
     megabytes: float = 20  # of one photo
-    megapixels: float = 50  # of one photo
+    megapixels: float = 65  # of one photo, as decoded
+    jpeg_megapixels: float = 220  # of a JPEG as it states them; it is decoded smaller
     threads: int = 0  # shared by the workers that draw; 0: OMP_NUM_THREADS, else the cores
     precision: str = AUTO  # what the network computes in; set for one start, by `PORTRAIT_PRECISION`
 
     @property
     def limits(self) -> Limits:
         """The largest photo that is taken."""
-        return Limits(self.megabytes, self.megapixels)
+        return Limits(self.megabytes, self.megapixels, self.jpeg_megapixels)
 
 
 def parse_settings(config: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:

@@ -98,7 +98,7 @@ def test_several_at_once_with_asyncio(server: Server, rest: PortraitClient) -> N
 @pytest.mark.parametrize(
     ("photo", "chosen", "says"),
     [
-        (b"no photo", Options(), "photo: this is no JPEG, PNG, WebP or GIF"),
+        (b"no photo", Options(), "photo: this is no JPEG, PNG, WebP, GIF, AVIF or HEIC"),
         (b"", Options(), "photo: it is empty"),
         (PHOTO, Options(alpha=0.5), "alpha: only fits style composite, got style draw"),
         (PHOTO, Options(size=7), "size: must be native or 64 to 4096, got 7"),

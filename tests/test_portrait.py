@@ -75,7 +75,7 @@ def test_a_folder_with_a_bad_photo(server: Server, capsys: Capture) -> None:
     assert main(command) == 1
     told = capsys.readouterr()
     assert told.out.splitlines() == ["out/a-portrait.png", "out/deep/b-portrait.png"]
-    assert "in/bad.png: photo: this is no JPEG, PNG, WebP or GIF" in told.err
+    assert "in/bad.png: photo: this is no JPEG, PNG, WebP, GIF, AVIF or HEIC" in told.err
     assert "absent.jpg: there is no such file" in told.err
     assert told.err.endswith("2 drawn, 2 failed.\n")
     assert names("out") == ["a-portrait.png", "deep/b-portrait.png"]

@@ -131,7 +131,7 @@ def test_describe_tells_styles_options_limits_and_weights(handler: PortraitHandl
     told = handler.handle([{}], context([({}, {"describe": "True"})]))[0]
     assert told["styles"] == list(STYLES)
     assert told["options"]["size"]["default"] == "native"
-    assert told["limits"]["megapixels"] == 50
+    assert told["limits"]["megapixels"] == 65
     assert told["weights"]["sha256"] == handler.pipeline.drawer.info.sha256
     json.dumps(told)
 

@@ -9,7 +9,7 @@ def test_no_section_means_the_defaults() -> None:
 
 
 def test_limits_are_what_the_operator_sets() -> None:
-    assert parse_settings({"megabytes": 5, "megapixels": 1.5}, {}).limits == Limits(5, 1.5)
+    assert parse_settings({"megabytes": 5, "megapixels": 1.5, "jpeg_megapixels": 9}, {}).limits == Limits(5, 1.5, 9)
 
 
 def test_the_precision_is_that_of_one_start() -> None:
