@@ -1,4 +1,5 @@
 import resource
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,11 +7,12 @@ from PIL import Image
 
 from handler.decode import Limits, decode
 from handler.errors import RequestError
+from tests.tools.heif_files import heic, mirrored, turned
 from tests.tools.hostile import BAD, EITHER, GOOD, HUGE, encoded, jpeg, picture
 from tests.tools.shared import needs_shared, shared
 
-CORPUS = shared("corpus")
-needs_corpus = needs_shared("corpus")
+CORPUS, CASES = shared("corpus"), shared("cases")
+needs_corpus, needs_cases = needs_shared("corpus"), needs_shared("cases")
 
 
 def status(data: bytes, limits: Limits = Limits()) -> int:
@@ -123,9 +125,101 @@ def test_photos_of_every_orientation_are_the_same_picture(view: str) -> None:
 
 @needs_corpus
 def test_odd_files_have_their_status() -> None:
-    broken = ("broken.png", "truncated_image.png", "truncated_jpeg.jpg", "ultrahdr.jpg")
+    broken = ("broken.png", "truncated_image.png", "ultrahdr.jpg")  # the last is cut; truncated_jpeg.jpg lacks its end
     for path in CORPUS.glob("odd/*.*"):
         expected = {400} if path.name in broken else {200}
         if "decompression" in path.name:
             expected = {400, 413}
         assert status(path.read_bytes()) in expected, path.name
+
+
+def test_a_photo_without_its_end_mark_is_the_whole_photo() -> None:
+    for whole, mark in ((jpeg(), 2), (jpeg(progressive=True), 2), (encoded(picture(), "PNG"), 12)):
+        assert (decode(whole[:-mark], Limits()) == decode(whole, Limits())).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_lacks_more_than_its_end_mark_is_refused(options: dict[str, Any], mode: str) -> None:
+    data = encoded(picture(mode=mode), "JPEG", quality=90, **options)[:-2]
+    whole, refused = decode(data, Limits()), 0
+    for cut in (1, 2, 3, 5, 9, 50, 200):
+        try:
+            photo = decode(data[:-cut], Limits())
+        except RequestError:
+            refused += 1
+        else:  # what was cut off said nothing
+            assert (photo == whole).all() and cut == 1
+    assert refused >= 6
+
+
+def test_a_progressive_jpeg_without_its_last_scan_is_refused() -> None:
+    data = jpeg(progressive=True)
+    assert status(data[: data.rindex(b"\xff\xda")]) == 400
+
+
+def test_a_photo_that_ends_in_gray_is_whole() -> None:
+    assert status(encoded(Image.new("RGB", (64, 64), (128, 128, 128)), "JPEG")) == 200
+
+
+def test_a_heic_is_turned_as_its_container_says() -> None:
+    upright = decode(heic(), Limits())
+    assert (decode(heic(properties=(turned(1),)), Limits()) == np.rot90(upright)).all()
+    assert (decode(heic(properties=(mirrored(1),)), Limits()) == upright[:, ::-1]).all()
+    assert np.abs(upright.astype(np.int16) - np.asarray(picture(), np.int16)).mean() < 2
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_an_avif_is_turned_once(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation  # Pillow writes it into the container, and EXIF as well
+    turned_back = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(picture()), turned_back)))
+    photo = decode(encoded(stored, "AVIF", exif=exif, quality=100, subsampling="4:4:4"), Limits())
+    assert np.abs(photo.astype(np.int16) - np.asarray(picture(), np.int16)).max() < 8
+
+
+def test_a_jpeg_above_the_limit_is_decoded_smaller_where_all_of_it_is_asked_for() -> None:
+    data = encoded(picture(1001, 751), "JPEG")
+    assert decode(data, Limits(megapixels=0.8)).shape == (751, 1001, 3)
+    assert decode(data, Limits(megapixels=0.7)).shape == (376, 501, 3)
+    assert status(data, Limits(megapixels=0.01)) == 413
+    assert status(data, Limits(jpeg_megapixels=0.7)) == 413
+
+
+@needs_cases
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("icc_display_p3.png", "reference_srgb.png"),
+        ("icc_linear.png", "reference_srgb.png"),
+        ("gray16_page_preview_white.png", "reference_gray.png"),
+        ("jpeg_without_eoi.jpg", "reference.jpg"),
+    ],
+)
+def test_cases_look_like_their_reference(name: str, reference: str) -> None:
+    photo, expected = (decode((CASES / file).read_bytes(), Limits()).astype(np.int16) for file in (name, reference))
+    assert np.abs(photo - expected).max() <= 3
+
+
+@needs_cases
+def test_a_photo_in_adobe_rgb_has_the_colours_of_its_reference() -> None:
+    # as JPEGs they differ at edges; areas of one colour do not
+    files = ("icc_adobe_rgb.jpg", "reference_srgb.png")
+    photo, expected = (decode((CASES / file).read_bytes(), Limits()).astype(np.int16) for file in files)
+    assert np.quantile(np.abs(photo - expected), 0.9) <= 3
+
+
+@needs_cases
+def test_a_transparent_colour_of_16_bits_becomes_white() -> None:
+    photo = decode((CASES / "rgb16_colour_key.png").read_bytes(), Limits())
+    expected = decode((CASES / "reference_srgb.png").read_bytes(), Limits())
+    paper = (photo == 255).all(axis=2)
+    assert 0.4 < paper.mean() < 0.6 and paper[0, 0] and paper[-1, -1]
+    assert (photo[~paper] == expected[~paper]).all()
+
+
+@needs_cases
+def test_the_cases_of_cost_are_answered_by_their_header() -> None:
+    assert status((CASES / "cost_scans_49mp.jpg").read_bytes()) == 400
+    assert status((CASES / "phone_8160x6144.png").read_bytes()) == 200

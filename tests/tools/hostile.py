@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.tools.heif_files import PICTURE, heic
+
 Maker = Callable[[], bytes]
 
 
@@ -90,9 +92,9 @@ def _bad_huffman_table() -> bytes:
     return bytes(data)
 
 
-def _jpeg_of_size(width: int, height: int) -> bytes:
-    data = bytearray(jpeg())
-    frame = data.index(b"\xff\xc0") + 5
+def _jpeg_of_size(width: int, height: int, **options: Any) -> bytes:
+    data = bytearray(jpeg(**options))
+    frame = data.index(b"\xff\xc2" if options else b"\xff\xc0") + 5
     data[frame : frame + 4] = struct.pack(">HH", height, width)
     return bytes(data)
 
@@ -101,6 +103,12 @@ def _many_scans() -> bytes:
     data = jpeg(progressive=True)
     start = data.rindex(b"\xff\xda")
     return data[:start] + data[start:-2] * 200 + b"\xff\xd9"
+
+
+def _many_pixels_and_scans() -> bytes:
+    data = _jpeg_of_size(7000, 7000, progressive=True)
+    start = data.rindex(b"\xff\xda")
+    return data[:start] + data[start:-2] * 88 + b"\xff\xd9"
 
 
 def _gif(width: int, height: int, frame: tuple[int, int], lzw: bytes) -> bytes:
@@ -159,6 +167,14 @@ GOOD: dict[str, Maker] = {
     "png": lambda: encoded(picture(), "PNG"),
     "webp": lambda: encoded(picture(), "WEBP"),
     "gif": lambda: encoded(picture(), "GIF"),
+    "avif": lambda: encoded(picture(), "AVIF"),
+    "heic": PICTURE.read_bytes,
+    "heic of tiles": lambda: heic(3, 2),
+    "jpeg without its end": lambda: jpeg()[:-2],
+    "jpeg with half of its end": lambda: jpeg()[:-1],
+    "progressive jpeg without its end": lambda: jpeg(progressive=True)[:-2],
+    "png without its end": lambda: encoded(picture(), "PNG")[:-12],
+    "gif without its end": lambda: encoded(picture(), "GIF")[:-1],
     "gray jpeg": lambda: encoded(picture(mode="L"), "JPEG"),
     "cmyk jpeg": lambda: encoded(picture(mode="CMYK"), "JPEG"),
     "cmyk jpeg without adobe's marker": lambda: _without_segment(encoded(picture(mode="CMYK"), "JPEG"), 0xEE),
@@ -199,8 +215,15 @@ BAD: dict[str, Maker] = {
     "pdf": lambda: b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n",
     "eps": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
     "mp4": lambda: b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(64),
-    "heic": lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64),
-    "avif": lambda: encoded(picture(), "AVIF"),
+    "heic magic only": lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64),
+    "avif cut": lambda: _cut(encoded(picture(), "AVIF"), 0.9),
+    "heic cut": lambda: _cut(heic(), 0.9),
+    "heic of 2500 tiles": lambda: heic(50, 50),
+    "heic whose tiles are far more than itself": lambda: heic(20, 20, size=(64, 64)),
+    "heic whose tile is larger than stated": lambda: heic(tile_size=(16, 16), size=(16, 16)),
+    "baseline jpeg cut at 50 % that ends": lambda: _cut(jpeg(), 0.5) + b"\xff\xd9",
+    "progressive jpeg of 200 megapixels": lambda: _jpeg_of_size(16_000, 12_500, progressive=True),
+    "jpeg of 98 scans over 49 megapixels": _many_pixels_and_scans,
     "tiff": lambda: encoded(picture(), "TIFF"),
     "bmp": lambda: encoded(picture(), "BMP"),
     "ico": lambda: encoded(picture(), "ICO"),
@@ -241,6 +264,7 @@ BAD: dict[str, Maker] = {
 HUGE: dict[str, Maker] = {
     "png of 50000 x 50000": lambda: png(50_000, 50_000),
     "1-bit png of 16384 x 16384": lambda: png(16_384, 16_384, depth=1),
+    "heic of 20000 x 20000": lambda: heic(size=(20_000, 20_000)),
     "jpeg of 65500 x 65500": lambda: _jpeg_of_size(65_500, 65_500),
     "gif of 65535 x 65535": lambda: _gif(65_535, 65_535, (1, 1), b"\x44\x01"),
     "gif with a frame larger than itself": lambda: _gif(1, 1, (60_000, 60_000), b"\x44\x01"),
