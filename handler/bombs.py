@@ -72,7 +72,8 @@ def _check_scans(walk: Walk) -> None:
 
 def walk_jpeg(data: bytes) -> Walk:
     """Go from marker to marker. Raises `RequestError` (400) when there are too many."""
-    position, segments, frame, scans = 0, 0, b"", []
+    position, segments, frame = 0, 0, b""
+    scans: list[bytes] = []
     while match := _JPEG_MARKER.search(data, position):
         marker = match[1][0]
         if marker == _EOI:

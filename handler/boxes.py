@@ -37,10 +37,10 @@ class _Reader:
     def __init__(self, data: bytes, box: Box) -> None:
         self._data, self._at, self._end = data, box.start, box.end
 
-    def take(self, count: int) -> int:
-        return int.from_bytes(self.bytes(count), "big")
+    def number(self, count: int) -> int:
+        return int.from_bytes(self.take(count), "big")
 
-    def bytes(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
         self._at += count
         if self._at > self._end:
             raise ValueError("a box is too short")
@@ -110,8 +110,8 @@ def _size(data: bytes, items: _Items, item: int) -> tuple[int, int]:
     for box in items.properties.get(item, []):
         if box.kind == b"ispe":
             reader = _Reader(data, box)
-            reader.take(4)
-            return reader.take(4), reader.take(4)
+            reader.number(4)
+            return reader.number(4), reader.number(4)
     raise ValueError("an item has no size")
 
 
@@ -119,7 +119,7 @@ def _cicp(data: bytes, items: _Items) -> tuple[int, int] | None:
     for box in items.properties.get(items.primary, []):
         if box.kind == b"colr" and data[box.start : box.start + 4] == b"nclx":
             reader = _Reader(data, Box(b"nclx", box.start + 4, box.end))
-            return reader.take(2), reader.take(2)
+            return reader.number(2), reader.number(2)
     return None
 
 
@@ -152,31 +152,31 @@ def _read_items(data: bytes, meta: Box) -> _Items:
     if missing:
         raise ValueError(f"there is no {missing} box")
     primary = _Reader(data, found[b"pitm"])
-    wide = primary.take(4) >> 24
+    wide = primary.number(4) >> 24
     references = list(_references(data, found[b"iref"])) if b"iref" in found else []
     kinds = dict(_kinds(data, found[b"iinf"]))
-    return _Items(primary.take(4 if wide else 2), kinds, references, _properties(data, found[b"iprp"]))
+    return _Items(primary.number(4 if wide else 2), kinds, references, _properties(data, found[b"iprp"]))
 
 
 def _kinds(data: bytes, iinf: Box) -> Iterator[tuple[int, bytes]]:
     reader = _Reader(data, iinf)
-    reader.take(4 if reader.take(4) >> 24 else 2)
+    reader.number(4 if reader.number(4) >> 24 else 2)
     for box in _boxes(data, reader.rest(b"iinf")):
         entry = _Reader(data, box)
-        version = entry.take(4) >> 24
+        version = entry.number(4) >> 24
         if box.kind == b"infe" and version >= 2:
-            item = entry.take(4 if version > 2 else 2)
-            entry.take(2)
-            yield item, entry.bytes(4)
+            item = entry.number(4 if version > 2 else 2)
+            entry.number(2)
+            yield item, entry.take(4)
 
 
 def _references(data: bytes, iref: Box) -> Iterator[tuple[bytes, int, list[int]]]:
     reader = _Reader(data, iref)
-    width = 4 if reader.take(4) >> 24 else 2
+    width = 4 if reader.number(4) >> 24 else 2
     for box in _boxes(data, reader.rest(b"iref")):
         entry = _Reader(data, box)
-        item, count = entry.take(width), entry.take(2)
-        yield box.kind, item, [entry.take(width) for _ in range(count)]
+        item, count = entry.number(width), entry.number(2)
+        yield box.kind, item, [entry.number(width) for _ in range(count)]
 
 
 def _properties(data: bytes, iprp: Box) -> dict[int, list[Box]]:
@@ -191,9 +191,9 @@ def _properties(data: bytes, iprp: Box) -> dict[int, list[Box]]:
 
 
 def _associations(reader: _Reader) -> Iterator[tuple[int, list[int]]]:
-    head = reader.take(4)
+    head = reader.number(4)
     id_width, place_width = 4 if head >> 24 else 2, 2 if head & 1 else 1
     mask = (1 << (8 * place_width - 1)) - 1  # the topmost bit says whether a decoder must know the property
-    for _ in range(reader.take(4)):
-        item, count = reader.take(id_width), reader.take(1)
-        yield item, [reader.take(place_width) & mask for _ in range(count)]
+    for _ in range(reader.number(4)):
+        item, count = reader.number(id_width), reader.number(1)
+        yield item, [reader.number(place_width) & mask for _ in range(count)]

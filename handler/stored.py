@@ -39,7 +39,7 @@ def upright(stored: Stored) -> Photo:
     (width, height), orientation = stored.size, stored.orientation
     shape = (width, height, 3) if orientation in _ON_ITS_SIDE else (height, width, 3)
     photo = np.empty(shape, np.uint8)
-    target = _AS_STORED.get(orientation, lambda same: same)(photo)
+    target = _AS_STORED[orientation](photo) if orientation in _AS_STORED else photo
     step = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, step):
         bottom = min(top + step, height)

@@ -157,7 +157,7 @@ def command_of(pid: int) -> bytes:
 
 
 def test_the_largest_photos_at_once_fit_into_the_memory_of_a_pod(ready: Container, ports: Ports) -> None:
-    side = 7071  # 50 megapixels
+    side = 8062  # 65 megapixels
     _, photo = cv2.imencode(".jpg", cv2.resize(cv2.imread(str(SAMPLE)), (side, side)))
     key = {"Authorization": f"Bearer {ready.keys()['inference']['key']}"}
     options = {"Portrait-Style": "composite", "Portrait-Size": "4096"}

@@ -13,7 +13,7 @@ from scripts.serving.settings import HOST, Ports
 from tests.tools.page_driver import Visitor
 from tests.tools.serving import Server, free_ports
 
-TOO_MANY_PIXELS = (10_000, 5_001)
+TOO_MANY_PIXELS = (10_000, 6_501)
 
 
 def test_what_is_no_photo_is_told_and_its_neighbour_drawn(visit: Callable[..., Visitor], photo: Path) -> None:
