@@ -6,6 +6,7 @@ The boxes are those of ISO/IEC 14496-12 (a file as boxes) and 23008-12 (pictures
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from handler.av1 import coded_sizes
 from handler.errors import refuse
 
 # As libheif's own limits, which hold later; ours bound this walk as well.
@@ -57,6 +58,7 @@ class _Items(NamedTuple):
     kinds: dict[int, bytes]
     references: list[tuple[bytes, int, list[int]]]  # kind, from, to
     properties: dict[int, list[Box]]
+    places: dict[int, list[Box]]  # where the data of each item lies, by extents
 
 
 def is_boxed(data: bytes) -> bool:
@@ -92,14 +94,27 @@ def _is_picture(items: _Items, item: int) -> bool:
 def _check_work(data: bytes, items: _Items, item: int) -> tuple[int, int]:
     """The size of an item; raises `RequestError` where its tiles are too many for it."""
     width, height = _size(data, items, item)
+    if items.kinds[item] == b"av01":
+        _check_coded(data, items, item)
     if items.kinds[item] == b"grid":
         tiles = [tile for kind, one, to in items.references if kind == b"dimg" and one == item for tile in to]
         if not all(items.kinds.get(tile) in _CODED for tile in tiles):
             raise ValueError("a tile of the grid is no coded picture")
-        areas = {tile: _area(_size(data, items, tile)) for tile in set(tiles)}
+        areas = {tile: _area(_check_work(data, items, tile)) for tile in set(tiles)}
         if sum(areas[tile] for tile in tiles) > MOST_WORK * width * height + _SLACK:
             refuse(f"photo: the tiles of its grid have far more pixels than the {width} x {height} of the whole")
     return width, height
+
+
+def _check_coded(data: bytes, items: _Items, item: int) -> None:
+    """libheif compares what is coded with what is stated before it decodes; libavif scales what it has decoded."""
+    stated = _area(_size(data, items, item))
+    places = items.places.get(item, [])
+    if sum(place.end - place.start for place in places) > len(data):
+        raise ValueError("an item is longer than the file")
+    coded = b"".join(data[place.start : place.end] for place in places)
+    if any(_area(size) > MOST_WORK * stated + _SLACK for size in coded_sizes(coded)):
+        refuse("photo: the coded picture has far more pixels than the file states")
 
 
 def _area(size: tuple[int, int]) -> int:
@@ -155,7 +170,9 @@ def _read_items(data: bytes, meta: Box) -> _Items:
     wide = primary.number(4) >> 24
     references = list(_references(data, found[b"iref"])) if b"iref" in found else []
     kinds = dict(_kinds(data, found[b"iinf"]))
-    return _Items(primary.number(4 if wide else 2), kinds, references, _properties(data, found[b"iprp"]))
+    properties = _properties(data, found[b"iprp"])
+    places = dict(_places(data, found[b"iloc"], found.get(b"idat"))) if b"iloc" in found else {}
+    return _Items(primary.number(4 if wide else 2), kinds, references, properties, places)
 
 
 def _kinds(data: bytes, iinf: Box) -> Iterator[tuple[int, bytes]]:
@@ -197,3 +214,22 @@ def _associations(reader: _Reader) -> Iterator[tuple[int, list[int]]]:
     for _ in range(reader.number(4)):
         item, count = reader.number(id_width), reader.number(1)
         yield item, [reader.number(place_width) & mask for _ in range(count)]
+
+
+def _places(data: bytes, iloc: Box, idat: Box | None) -> Iterator[tuple[int, list[Box]]]:
+    reader = _Reader(data, iloc)
+    version = reader.number(4) >> 24
+    widths = reader.number(2)
+    offset, length, base, index = (widths >> shift & 15 for shift in (12, 8, 4, 0))
+    id_width = 4 if version == 2 else 2
+    for _ in range(reader.number(id_width)):
+        item = reader.number(id_width)
+        inside = reader.number(2) & 15 if version else 0  # 1: offsets count from the beginning of `idat`
+        reader.number(2)
+        start = reader.number(base) + (idat.start if inside == 1 and idat else 0)
+        extents = []
+        for _ in range(reader.number(2)):
+            reader.number(index if version else 0)
+            at = start + reader.number(offset)
+            extents.append(Box(b"", at, at + reader.number(length)))
+        yield item, extents

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
+from handler.arrays import Photo
 from handler.bombs import PNG_SIGNATURE, refuse_bombs, walk_jpeg
 from handler.boxes import brands, is_boxed, read_still
 from handler.chunks import Png, read_png
@@ -17,7 +18,6 @@ from handler.heic import open_heic
 from handler.jpeg_end import check_filling, with_end_mark
 from handler.kinds import PHOTOS, other_kind
 from handler.stored import Stored, from_image, from_levels, needs_levels, upright
-from handler.arrays import Photo
 
 # what Pillow may try where the first bytes are none of those told apart here
 _OTHERS = ("WEBP", "GIF")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from handler.colours import Conversion, Declared, conversion, convert_levels
 from handler.arrays import Photo
+from handler.colours import Conversion, Declared, conversion, convert_levels
 
 _STRIP_PIXELS = 1_000_000
 

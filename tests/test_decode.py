@@ -223,3 +223,11 @@ def test_a_transparent_colour_of_16_bits_becomes_white() -> None:
 def test_the_cases_of_cost_are_answered_by_their_header() -> None:
     assert status((CASES / "cost_scans_49mp.jpg").read_bytes()) == 400
     assert status((CASES / "phone_8160x6144.png").read_bytes()) == 200
+
+
+def test_an_avif_coded_larger_than_it_states_is_refused() -> None:
+    data = bytearray(encoded(Image.new("L", (3000, 2000), 120), "AVIF", speed=10))
+    stated = data.index(b"ispe") + 8
+    data[stated : stated + 8] = (96).to_bytes(4, "big") + (72).to_bytes(4, "big")
+    with pytest.raises(RequestError, match="far more pixels than the file states"):
+        decode(bytes(data), Limits())
