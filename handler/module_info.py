@@ -9,6 +9,9 @@ weights, for CPUs that add two products in 16 bits."""
 WEIGHT_TOPS = {"int8-w7": 64, "int8": 127}
 """Form -> largest magnitude of an integer weight: 2 x 255 x 64 fits in 16 bits, 2 x 255 x 127 does not."""
 
+PERSON_FILE, FACE_FILE = "selfie_segmentation.tflite", "face_detection_short_range.tflite"
+"""The models of `handler.person` and `handler.faces`, as their publisher named them; an archive has both or neither."""
+
 INFO_FILE = "portrait.json"
 """Where a module keeps its `ModuleInfo`, as JSON."""
 

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from model.weights import person
 from model.weights.errors import WeightsError
 from model.weights.hub import PUBLISHED, HubFile
+from model.weights.pin import sha256_of
 from model.weights.source import LOCK, Weights, resolve
 
 
@@ -26,19 +28,33 @@ def resolve_from(source: str, options: argparse.Namespace) -> Weights:
     return resolve(source, hub, options.lock, options.update_lock)
 
 
+def fetch_person() -> tuple[Path, ...]:
+    """The models of person and faces, on this machine and checked; a line on stderr before they are downloaded."""
+    return person.fetch(announce=lambda line: print(line, file=sys.stderr, flush=True))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fetch, and print the path and the SHA-256; status 1 and one line on stderr if that fails."""
+    """Fetch, and print each path and SHA-256; status 1 and one line on stderr if that fails."""
     parser = argparse.ArgumentParser(description="Get the weights onto this machine and check them.")
-    parser.add_argument("source", nargs="?", default="hub", help="hub (default), lite or a file")
+    parser.add_argument("source", nargs="?", default="hub", help="hub (default), lite, a file, or person")
     add_hub_options(parser)
     options = parser.parse_args(argv)
     try:
-        weights = resolve_from(options.source, options)
+        fetched = _fetch(options)
     except WeightsError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{weights.path}\nSHA-256 {weights.sha256}")
+    for path, sha256 in fetched:
+        print(f"{path}\nSHA-256 {sha256}")
     return 0
+
+
+def _fetch(options: argparse.Namespace) -> list[tuple[Path, str]]:
+    """-> what was fetched: path and SHA-256."""
+    if options.source == "person":
+        return [(path, sha256_of(path)) for path in fetch_person()]
+    weights = resolve_from(options.source, options)
+    return [(weights.path, weights.sha256)]
 
 
 if __name__ == "__main__":
