@@ -3,14 +3,15 @@
 from dataclasses import asdict
 from typing import Any
 
+from handler.finders import Finders
 from handler.inference import LineDrawer
 from handler.option import Follows, Option
 from handler.options import NATIVE_LONG_SIDE, OPTIONS
 from handler.settings import Settings
 
 
-def describe(drawer: LineDrawer, settings: Settings) -> dict[str, Any]:
-    """Options with their values and defaults, limits, and the weights that draw."""
+def describe(drawer: LineDrawer, finders: Finders, settings: Settings) -> dict[str, Any]:
+    """Options with their values and defaults, limits, the weights that draw, and the models that find people."""
     return {
         "styles": list(OPTIONS["style"].names),
         "options": {name: _told(option) for name, option in OPTIONS.items()},
@@ -21,6 +22,7 @@ def describe(drawer: LineDrawer, settings: Settings) -> dict[str, Any]:
             "native_long_side": NATIVE_LONG_SIDE,
         },
         "weights": asdict(drawer.info) | {"computes_in": drawer.precision},
+        "finders": finders.describe(),
     }
 
 

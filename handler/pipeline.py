@@ -14,6 +14,7 @@ import torch
 from handler.answer import Answer, portrait
 from handler.arrays import LineMap, Picture
 from handler.errors import RequestError
+from handler.finders import NO_FINDERS, Finders, load_finders
 from handler.inference import LineDrawer, load
 from handler.postprocess import render
 from handler.preprocess import Job, prepare
@@ -25,7 +26,7 @@ class Watch(Protocol):
     """Somebody who is told what becomes of a batch, while it happens."""
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """Around `preprocess`, `inference` and `postprocess` of the batch."""
+        """Around `preprocess`, `inference` and `postprocess` of the batch; in the first, around a photo's `faces`."""
 
     def refused(self, errors: Sequence[RequestError]) -> None:
         """The rows that are wrong."""
@@ -50,10 +51,11 @@ class Unwatched:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A drawer and the operator's settings."""
+    """A drawer, the operator's settings, and what looks for people."""
 
     drawer: LineDrawer
     settings: Settings
+    finders: Finders = NO_FINDERS
     threads: Callable[[], int] | None = None  # asked before each drawing: how many it may take; None: what torch has
 
     def draw_one(self, photo: bytes, fields: Mapping[str, str]) -> Answer:
@@ -75,7 +77,7 @@ class Pipeline:
         """
         watch = watch or Unwatched()
         with watch.stage("preprocess"):
-            jobs = [self._job_or_error(row, names) for row, names in zip(rows, headers, strict=True)]
+            jobs = [self._job_or_error(row, names, watch) for row, names in zip(rows, headers, strict=True)]
         watch.refused([job for job in jobs if isinstance(job, RequestError)])
         answers = iter(self._answers([job for job in jobs if isinstance(job, Job)], watch))
         return [next(answers) if isinstance(job, Job) else job for job in jobs]
@@ -86,9 +88,9 @@ class Pipeline:
         (lines,) = self.lines([job])
         return job, self.picture(job, lines)
 
-    def prepare(self, request: Request) -> Job:
+    def prepare(self, request: Request, watch: Watch | None = None) -> Job:
         """Decode, frame and size the photo. Raises `RequestError` as `handler.decode.decode` does."""
-        return prepare(request, self.settings.limits)
+        return prepare(request, self.settings.limits, self.finders, (watch or Unwatched()).stage)
 
     def lines(self, jobs: Sequence[Job]) -> list[LineMap]:
         """Jobs -> the network's line maps, float32 (h, w) in [0, 1], 0 ink and 1 paper."""
@@ -100,9 +102,9 @@ class Pipeline:
         """A job and its line map -> uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA at the photo's size."""
         return render(job.photo, lines, job.options)
 
-    def _job_or_error(self, row: Row, headers: Headers) -> Job | RequestError:
+    def _job_or_error(self, row: Row, headers: Headers, watch: Watch) -> Job | RequestError:
         try:
-            return self.prepare(parse_request(row, headers))
+            return self.prepare(parse_request(row, headers), watch)
         except RequestError as error:
             return error
 
@@ -123,10 +125,11 @@ class Pipeline:
 def load_pipeline(
     folder: Path, config: Mapping[str, Any] | None, environment: Mapping[str, str], device: str = "cpu"
 ) -> Pipeline:
-    """Load what a worker draws with: the network of an unpacked archive, and its settings.
+    """Load what a worker draws with: the network of an unpacked archive, its finders, and its settings.
 
     `config` is the archive's whole `model-config.yaml`. Raises `ValueError` when a setting is wrong or asks for what
     archive or device lack.
     """
     settings = parse_settings((config or {}).get("handler") or {}, environment)
-    return Pipeline(load(folder, device, settings.precision, settings.threads), settings)
+    drawer = load(folder, device, settings.precision, settings.threads)
+    return Pipeline(drawer, settings, load_finders(folder))

@@ -24,7 +24,7 @@ class PortraitHandler:
     """Photo to drawing, for TorchServe."""
 
     def initialize(self, context: Context) -> None:
-        """Load the archive's network, once in a worker's life.
+        """Load the archive's network and its models of person and faces, once in a worker's life.
 
         Raises `ValueError` when the settings are wrong or ask for what is not here: the worker does not start.
         """
@@ -54,7 +54,7 @@ class PortraitHandler:
 
     def describe_handle(self) -> dict[str, Any]:
         """What this model offers, for `GET /models/portrait?customized=true`."""
-        return describe(self.pipeline.drawer, self.pipeline.settings)
+        return describe(self.pipeline.drawer, self.pipeline.finders, self.pipeline.settings)
 
 
 def _asks_for_description(headers: Headers) -> bool:

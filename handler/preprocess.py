@@ -6,13 +6,15 @@ steps of 32 pixels and at most 1 to 4 allow. What little it is squashed, its map
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import cv2
 
 from handler.arrays import Photo
 from handler.decode import Limits, decode
-from handler.faces import face_square, find_faces
+from handler.faces import face_square
+from handler.finders import NO_FINDERS, Finders
 from handler.options import NATIVE_LONG_SIDE, STRETCH_SIDE, Options
 from handler.request import Request
 
@@ -30,14 +32,19 @@ class Job(NamedTuple):
     faces: int | None  # how many were found; None where nobody looked
 
 
-def prepare(request: Request, limits: Limits) -> Job:
-    """Decode, frame and size the photo of a request.
+Stopwatch = Callable[[str], AbstractContextManager[object]]
+
+
+def prepare(
+    request: Request, limits: Limits, finders: Finders = NO_FINDERS, timed: Stopwatch = lambda stage: nullcontext()
+) -> Job:
+    """Decode, frame and size the photo of a request; `timed` is told when the finders begin and end.
 
     Raises `RequestError` as `decode` does.
     """
     options = request.options
     photo = decode(request.photo, limits, _decoded_side(options))
-    view, faces = _FRAMINGS[options.frame](photo)
+    view, faces = _FRAMINGS[options.frame](photo, finders, timed)
     if options.frame == "stretch":
         picture = network_input = (STRETCH_SIDE, STRETCH_SIDE)
     else:
@@ -45,19 +52,20 @@ def prepare(request: Request, limits: Limits) -> Job:
     return Job(resize(view, picture), resize(view, network_input), options, faces)
 
 
-def _whole(photo: Photo) -> tuple[Photo, None]:
+def _whole(photo: Photo, finders: Finders, timed: Stopwatch) -> tuple[Photo, None]:
     return photo, None
 
 
-def _face(photo: Photo) -> tuple[Photo, int]:
-    faces = find_faces(photo)
-    if not faces:
-        return photo, 0
-    largest = max(faces, key=lambda box: box.width * box.height)
-    return face_square(photo, largest), len(faces)
+def _face(photo: Photo, finders: Finders, timed: Stopwatch) -> tuple[Photo, int | None]:
+    """The square of the largest face, and how many there are; the whole photo where there is none."""
+    with timed("faces"):
+        faces = finders.find_faces(photo)
+    if faces is None:
+        return photo, None
+    return (face_square(photo, faces[0]) if faces else photo), len(faces)
 
 
-_FRAMINGS: dict[str, Callable[[Photo], tuple[Photo, int | None]]] = {
+_FRAMINGS: dict[str, Callable[[Photo, Finders, Stopwatch], tuple[Photo, int | None]]] = {
     "photo": _whole,
     "face": _face,
     "stretch": _whole,

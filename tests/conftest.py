@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from handler.finders import Finders, load_finders
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, offered
 from model.export import export_float
+from model.weights import person
+from model.weights.errors import WeightsError
 from model.weights.loading import load_network
 from model.weights.source import EMBEDDED, Weights, resolve
 from scripts.bench.inputs import seeded
@@ -57,6 +60,15 @@ def module_folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("exported")
     export_float(load_network(weights.path), weights, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finders() -> Finders:
+    """The models of person and faces, as an archive carries them; skips where they cannot be fetched."""
+    try:
+        return load_finders(person.fetch()[0].parent)
+    except WeightsError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,20 @@
 import numpy as np
 import pytest
+import skimage.data
+from PIL import Image
 
 from handler.decode import Limits
 from handler.errors import RequestError
+from handler.finders import NO_FINDERS, Finders
 from handler.options import OPTIONS, Options
 from handler.preprocess import _FRAMINGS, Job, input_size, picture_size, prepare
 from handler.request import Request
 from tests.tools.hostile import encoded, picture
 
 
-def job(width: int, height: int, **options: object) -> Job:
+def job(width: int, height: int, finders: Finders = NO_FINDERS, **options: object) -> Job:
     data = encoded(picture(width, height), "PNG")
-    return prepare(Request(data, Options(**options)), Limits())  # type: ignore[arg-type]
+    return prepare(Request(data, Options(**options)), Limits(), finders)  # type: ignore[arg-type]
 
 
 def blank(height: int, width: int) -> np.typing.NDArray[np.uint8]:
@@ -68,10 +71,22 @@ def test_stretch_is_squashed_to_a_square_as_the_original_app_did() -> None:
     assert made.photo.shape == made.network_input.shape == (512, 512, 3)
 
 
-def test_no_face_means_the_whole_photo() -> None:
-    made = job(120, 90, frame="face")
+def test_no_face_means_the_whole_photo(finders: Finders) -> None:
+    made = job(120, 90, finders, frame="face")
     assert (made.faces, made.photo.shape) == (0, (90, 120, 3))
-    assert job(120, 90).faces is None
+    assert job(120, 90, finders).faces is None
+
+
+def test_without_a_model_the_whole_photo_is_shown_and_no_number_of_faces_claimed() -> None:
+    made = job(120, 90, frame="face")
+    assert (made.faces, made.photo.shape) == (None, (90, 120, 3))
+
+
+def test_the_face_is_cut_out(finders: Finders) -> None:
+    request = Request(encoded(Image.fromarray(skimage.data.astronaut()), "PNG"), Options(frame="face"))
+    made = prepare(request, Limits(), finders)
+    assert made.faces == 1
+    assert made.photo.shape[0] == made.photo.shape[1] < 300
 
 
 def test_a_photo_too_large_is_refused_with_413() -> None:

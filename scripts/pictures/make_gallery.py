@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from handler.arrays import Photo, Picture
 from handler.decode import Limits, decode
+from handler.finders import load_finders
 from handler.inference import load
 from handler.options import Options
 from handler.pipeline import Pipeline
@@ -22,6 +23,7 @@ from handler.request import Request
 from handler.settings import Settings
 from model.export import export_float
 from model.files import whole
+from model.weights import person
 from model.weights.loading import load_network
 from model.weights.source import resolve
 from scripts.serving.paths import SAMPLE
@@ -46,7 +48,8 @@ def pipeline_of(source: str) -> Pipeline:
     with tempfile.TemporaryDirectory() as folder:
         weights = resolve(source)
         export_float(load_network(weights.path), weights, Path(folder))
-        return Pipeline(load(Path(folder), precision="fp32"), Settings())
+        finders = load_finders(person.fetch()[0].parent)
+        return Pipeline(load(Path(folder), precision="fp32"), Settings(), finders)
 
 
 def drawn(photo: Photo, options: Options, pipeline: Pipeline) -> tuple[Photo, Picture]:

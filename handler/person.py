@@ -1,0 +1,147 @@
+"""Where the person is in a photo, and the photo without what is around them.
+
+MediaPipe's selfie model tells it for 256 x 256 pixels (model card "Selfie Segmentation", Google, Apache-2.0; see
+model/person/README.md). He and Sun's "Fast Guided Filter" (2015) brings that to the picture's size with an edge that
+follows hair: mask and photo are compared at 512, and what was found there is applied to every pixel.
+
+The photo is laid on white before the network sees it, so that the outline of a face against a wall of its colour is
+drawn whole, and nothing of the scene is. What is drawn of the photo then says more of the person's outline: where lines
+enclose what the model left out, as locks of hair, they decide.
+"""
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from handler.arrays import Gray, LineMap, Mask, Photo
+from handler.mask import subject_mask
+
+View = tuple[int, int, int, int]  # a part of a photo: left, top, right, bottom
+
+MODEL_SIDE = 256
+UNIT = 512  # lengths below are in pixels of a photo whose long side this is
+RADIUS = 6  # of the guided filter
+EPSILON = 1e-3  # its contrast, of 1 squared: what counts as an edge
+LOW, HIGH = 0.15, 0.85  # between them the filtered mask rises from 0 to 1
+FINEST = 2048  # a larger picture's mask is enlarged: its soft edge has no finer detail
+SURE = 0.5
+MARGIN = 0.2  # around a person's box
+FEWEST = 0.004  # share of the photo that is surely a person; with less there is nobody
+WIDENED = 7
+SOFTNESS = 2.0
+
+
+class PersonFinder:
+    """The model, loaded; threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the model's file, .tflite. Raises `cv2.error` for what is none."""
+        self._network = cv2.dnn.readNetFromTFLite(str(path))
+        self._alone = threading.Lock()  # the network keeps its input between two calls
+
+    def find(self, photo: Photo) -> Mask | None:
+        """uint8 (H, W, 3) RGB -> how surely each cell is a person: float32 (256, 256); None where nobody is.
+
+        The cells cover the photo, whatever its aspect. Several people are all in it.
+        """
+        cells = cv2.resize(photo, (MODEL_SIDE, MODEL_SIDE), interpolation=cv2.INTER_AREA)
+        planes = cells.astype(np.float32).transpose(2, 0, 1)[None] / 255  # (1, 3, 256, 256)
+        with self._alone:
+            self._network.setInput(planes)
+            found = self._network.forward()[0, 0].copy()
+        return found if (found > SURE).mean() >= FEWEST else None
+
+
+def mask_of(found: Mask, photo: Photo) -> Mask:
+    """What `PersonFinder.find` gave, and the photo at any size, uint8 (H, W, 3) -> float32 (H, W) in [0, 1]."""
+    height, width = photo.shape[:2]
+    scale = max(height, width) / FINEST
+    if scale > 1:
+        size = max(1, round(width / scale)), max(1, round(height / scale))
+        finest = mask_of(found, cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
+        return cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
+    return _stepped(_filtered(found, cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)))
+
+
+def head_and_shoulders(found: Mask, photo: Photo) -> View:
+    """The upper square of the box around whoever was found, with a margin: where to look for a face that is small.
+
+    Left, top, right and bottom, in the photo's pixels.
+    """
+    height, width = photo.shape[:2]
+    # all but the outermost hundredth: a speck far away is nobody
+    (top, bottom), (left, right) = (
+        np.percentile(place, (1, 99)) * side / MODEL_SIDE
+        for place, side in zip(np.nonzero(found > SURE), (height, width), strict=True)
+    )
+    side = max(1, (1 + MARGIN) * max(right - left, (bottom - top) / 2))
+    middle = (left + right) / 2
+    first_row, first_column = max(0, round(top - MARGIN / 2 * side)), max(0, round(middle - side / 2))
+    return first_column, first_row, min(width, round(middle + side / 2) + 1), min(height, first_row + round(side) + 1)
+
+
+def cut(photo: Photo, mask: Mask) -> Photo:
+    """The person on white: uint8 (H, W, 3) and float32 (H, W) -> uint8 (H, W, 3)."""
+    levels = cv2.convertScaleAbs(mask, alpha=255)
+    share = cv2.merge([levels] * 3)
+    # a * p + (1 - a) * 255 = 255 - a * (255 - p), so that paper is exactly 255
+    return 255 - cv2.multiply(255 - photo, share, scale=1 / 255)
+
+
+def settled(mask: Mask | None, lines: LineMap) -> Mask:
+    """The mask for what is drawn: that of `mask_of`, or None for nobody, and the lines, both (H, W) -> (H, W).
+
+    The lines are those of the photo that `cut` made. Where nobody was found they decide alone; where there is no line
+    either, all of the picture is kept.
+    """
+    drawn = subject_mask(lines)
+    if mask is not None:
+        return np.maximum(mask, drawn)
+    return drawn if drawn.any() else np.ones_like(lines)
+
+
+def widened(mask: Mask) -> Mask:
+    """A wider, softer mask to lay on the lines, against ghosts beside the person: float32 (H, W) in [0, 1]."""
+    height, width = mask.shape
+    scale = min(1.0, UNIT / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    reach = max(1, round(WIDENED * max(small.shape) / UNIT))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    soft = cv2.GaussianBlur(cv2.dilate(small, disc), (0, 0), SOFTNESS * reach / WIDENED)
+    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _filtered(found: Mask, gray: Gray) -> Mask:
+    """(256, 256) and uint8 (H, W) -> float32 (H, W): the guided filter, its linear models made at 512."""
+    height, width = gray.shape
+    scale = min(1.0, UNIT / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    guide = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    coarse = cv2.resize(found, size, interpolation=cv2.INTER_LINEAR)
+    slope, offset = _linear_models(guide, coarse, max(1, round(RADIUS * max(size) / UNIT)))
+    slope, offset = (cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR) for part in (slope, offset))
+    slope *= gray
+    slope *= 1 / 255
+    slope += offset
+    return slope
+
+
+def _linear_models(guide: Mask, coarse: Mask, radius: int) -> tuple[Mask, Mask]:
+    """-> slope and offset at each pixel, float32 (h, w): mask = slope * guide + offset around it."""
+    box = (2 * radius + 1, 2 * radius + 1)
+    mean_guide, mean_mask = cv2.blur(guide, box), cv2.blur(coarse, box)
+    covariance = cv2.blur(guide * coarse, box) - mean_guide * mean_mask
+    slope = covariance / (cv2.blur(guide * guide, box) - mean_guide * mean_guide + EPSILON)
+    return cv2.blur(slope, box), cv2.blur(mean_mask - slope * mean_guide, box)
+
+
+def _stepped(mask: Mask) -> Mask:
+    """0 below `LOW`, 1 above `HIGH`, smooth between: 3 t^2 - 2 t^3. In place."""
+    mask -= LOW
+    mask *= 1 / (HIGH - LOW)
+    np.clip(mask, 0, 1, out=mask)
+    mask *= mask * (3 - 2 * mask)
+    return mask
