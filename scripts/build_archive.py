@@ -12,7 +12,7 @@ from model.weights.errors import WeightsError
 from model.weights.source import Weights
 from scripts.archive.build import ArchiveError, build
 from scripts.archive.record import Record, inputs_digest, write_record
-from scripts.fetch_weights import add_hub_options, resolve_from
+from scripts.fetch_weights import add_hub_options, fetch_person, resolve_from
 from scripts.serving.paths import ARCHIVE
 from scripts.serving.settings import VERSION
 
@@ -23,8 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         source, weights = _weights(options)
         print(f"Building {options.output.name} from {weights.name} ({weights.sha256[:12]}) ...", flush=True)
-        forms = build(weights, options.output, options.version, options.calibration)
-        print(f"It carries {', '.join(forms)}.", flush=True)
+        finders = fetch_finders()
+        forms = build(weights, options.output, options.version, options.calibration, finders)
+        print(f"It carries {', '.join([*forms, *(path.name for path in finders)])}.", flush=True)
     except (WeightsError, QuantizationError, ExportError, ArchiveError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -58,6 +59,19 @@ def _weights(options: argparse.Namespace) -> tuple[str, Weights]:
     except WeightsError as error:
         print(f"The hub's weights are not to be had: {error}", file=sys.stderr)
         return "lite", resolve_from("lite", options)
+
+
+def fetch_finders() -> tuple[Path, ...]:
+    """The models of person and faces; none where they cannot be fetched, which is said once."""
+    try:
+        return fetch_person()
+    except WeightsError as error:
+        print(
+            f"{error}. The archive does without: the lines tell where the person is, and frame=face shows the whole "
+            "photo. Once python -m scripts.fetch_weights person succeeds, the next build has them.",
+            file=sys.stderr,
+        )
+        return ()
 
 
 if __name__ == "__main__":

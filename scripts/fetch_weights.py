@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from model.files import sha256_of
 from model.weights import person
 from model.weights.errors import WeightsError
 from model.weights.hub import PUBLISHED, HubFile
-from model.weights.pin import sha256_of
 from model.weights.source import LOCK, Weights, resolve
 
 

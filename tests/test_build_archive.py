@@ -1,5 +1,6 @@
 """The archive: what is in it, that it is repeatable, and that a failed build harms nothing."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from handler.finders import Finders
 from handler.module_info import FORMS, ModuleInfo
 from model.files import sha256_of
+from model.weights import person
+from model.weights.errors import WeightsError
 from model.weights.source import Weights, resolve
 from scripts.archive import build as archives
 from scripts.archive import record
 from scripts.archive.build import ArchiveError, build, check
 from scripts.archive.record import Record, inputs_digest, read_record
-from scripts.build_archive import main
+from scripts.build_archive import fetch_finders, main
 from scripts.serving.paths import ROOT
 from tests.tools.imports import import_graph, modules, reached
 
@@ -32,7 +36,27 @@ def test_archive_holds_the_handler_as_a_package_beside_its_entry(archive: Path) 
     modules = {path.name for path in (ROOT / "handler").glob("*.py")}
     expected = {f"handler/{name}" for name in modules - {"portrait_handler.py"}}
     own = {"portrait_handler.py", "model-config.yaml", "MAR-INF/MANIFEST.json", *FORMS.values()}
-    assert names == expected | own
+    assert names == expected | own | {path.name for path in person.cached()}
+
+
+def test_archive_carries_the_models_of_person_and_faces_as_they_were_published(archive: Path, finders: Finders) -> None:
+    carried = entries(archive)
+    assert [hashlib.sha256(carried[m.name]).hexdigest() for m in person.MEDIAPIPE.members] == [
+        m.sha256 for m in person.MEDIAPIPE.members
+    ]
+
+
+def test_where_the_models_cannot_be_fetched_the_build_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def unavailable(**_: object) -> tuple[Path, ...]:
+        raise WeightsError("person: could not get mediapipe")
+
+    monkeypatch.setattr(person, "fetch", unavailable)
+    assert fetch_finders() == ()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("person: could not get mediapipe")
+    assert "frame=face shows the whole photo" in line
 
 
 def test_three_forms_of_the_network_take_little_more_than_one(archive: Path) -> None:

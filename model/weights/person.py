@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from handler.module_info import FACE_FILE, PERSON_FILE
+from model.files import sha256_of
 from model.weights.errors import WeightsError
-from model.weights.pin import sha256_of
 
 CACHE = Path(__file__).parents[2] / "build" / "person"
 _LONGEST_S = 600  # for 35 MB; a slower line than half a megabit gets the wheel by hand, with PIP_FIND_LINKS

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from handler.module_info import FORMS
@@ -26,12 +27,18 @@ class ArchiveError(RuntimeError):
     """The archive could not be made, or does not load."""
 
 
-def build(weights: Weights, output: Path, version: str = VERSION, calibration: Path | None = None) -> list[str]:
+def build(
+    weights: Weights,
+    output: Path,
+    version: str = VERSION,
+    calibration: Path | None = None,
+    finders: Sequence[Path] = (),
+) -> list[str]:
     """Write the archive of `weights` to `output`, whole and loadable, or leave `output` as it was -> its forms.
 
     It serves on every machine, with the forms of the network that `model.export.export` writes. The photos in
-    `calibration` are as there. `version` is the model's: several can be served side by side. The same arguments
-    give the same entries.
+    `calibration` are as there. `version` is the model's: several can be served side by side. `finders` are the
+    models of person and faces, packed as they are. The same arguments give the same entries.
     Raises `WeightsError`, `QuantizationError`, `ExportError` or `ArchiveError`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +46,8 @@ def build(weights: Weights, output: Path, version: str = VERSION, calibration: P
         stage = Path(folder)
         package = stage / "package"
         _stage_handler(package)
+        for path in finders:
+            shutil.copy(path, package)
         written = export(weights, package, calibration)
         (package / SERIALIZED).rename(stage / SERIALIZED)
         archive = _pack(stage, version)

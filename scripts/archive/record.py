@@ -21,7 +21,7 @@ CODE = (
     "scripts/archive/build.py",
     "scripts/serving/settings.py",  # the archive's name and version
 )
-PINNED_WEIGHTS = ("model/lite/*", "weights.lock")
+PINNED_WEIGHTS = ("model/lite/*", "weights.lock", "build/person/*.tflite")
 
 
 @dataclass(frozen=True)
