@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model.training.backgrounds import PATTERNS, Image
 from model.training.plates import Plate
+from model.training.subjects import Mask
 
 Drawing = NDArray[np.uint8]  # (H, W), 0 ink and 255 paper
 Artist = Callable[[Image], Drawing]
@@ -17,6 +18,7 @@ Score = Callable[[Drawing, Drawing], dict[str, float]]
 
 FAR = 20  # pixels from the person at which the background counts as far
 INK = 128  # a darker pixel is ink
+MARK = 200  # a darker one can be seen
 
 
 def load_score(tool: Path) -> Score:
@@ -42,11 +44,16 @@ def score_pairs(pairs: Path, artist: Artist, score: Score) -> Iterator[tuple[str
         yield name, score(reference.astype(np.uint8), drawing), drawing
 
 
-def background_ink(drawing: Drawing, plate: Plate) -> float:
-    """Return the share of the far background that is inked, in [0, 1]; NaN where nothing is far."""
+def background_ink(drawing: Drawing, plate: Plate, darkest: int = INK) -> float:
+    """Return the share of the far background that is darker than `darkest`, in [0, 1]; NaN where nothing is far."""
     person = (plate.mask >= INK).astype(np.uint8)
     far = cv2.distanceTransform(1 - person, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > FAR
-    return float((drawing[far] < INK).mean()) if far.any() else float("nan")
+    return float((drawing[far] < darkest).mean()) if far.any() else float("nan")
+
+
+def coverage(mask: Mask, plate: Plate) -> float:
+    """How much of the person's own area a mask, float32 (H, W) in [0, 1], covers."""
+    return float(mask[plate.mask >= INK].mean())
 
 
 def blank_photos(side: int = 512, seed: int = 0) -> Mapping[str, Image]:

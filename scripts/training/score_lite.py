@@ -2,6 +2,7 @@
 
     python -m scripts.training.score_lite pairs ../shared/pairs --tool ../shared/tools/drawing_score.py
     python -m scripts.training.score_lite background ../shared/photos WORK
+    python -m scripts.training.score_lite cut ../shared/photos WORK
     python -m scripts.training.score_lite blank
     python -m scripts.training.score_lite sheet docs/astronaut.jpg model/lite/sheet.jpg
 
@@ -16,14 +17,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from handler.person import PersonFinder, cut, mask_of, widened
 from model.files import whole
 from model.training.backgrounds import Image
-from model.training.measure import Artist, Drawing, background_ink, blank_photos, load_score, score_pairs
+from model.training.measure import (
+    MARK,
+    Artist,
+    Drawing,
+    background_ink,
+    blank_photos,
+    coverage,
+    load_score,
+    score_pairs,
+)
 from model.training.plates import load_plates
 from model.training.preview import drawing_of, line_map
 from model.training.sheet import contact_sheet
 from model.training.subjects import read_hints
 from model.training.teacher import draw
+from model.weights import person
 from model.weights.loading import load_network
 from model.weights.source import EMBEDDED
 from scripts.training.train_lite import HELD_OUT, JUDGES
@@ -58,6 +70,27 @@ def _background(args: argparse.Namespace) -> int:
         _keep(args.drawings, name, np.hstack([plate.photo[..., ::-1], _gray(drawing), _gray(plate.drawing)]))
     _line("mean", {"far_background_ink": float(np.nanmean(shares))})
     _line("worst", {"far_background_ink": float(np.nanmax(shares))})
+    return 0
+
+
+def _cut(args: argparse.Namespace) -> int:
+    """The person cut out first, then drawn."""
+    table = load_plates(args.photos, args.work / "plates", read_hints())
+    artist, finder = _artist(args.weights), PersonFinder(person.fetch()[0])
+    rows = []
+    for name in sorted({*JUDGES, *HELD_OUT} & set(table)):
+        plate = table[name][512]
+        found = finder.find(plate.photo)
+        if found is None:
+            raise SystemExit(f"{name}: nobody was found")
+        mask = mask_of(found, plate.photo)
+        ink = (255 - artist(cut(plate.photo, mask))) * widened(mask)
+        drawing = (255 - ink).round().astype(np.uint8)
+        rows.append({"far_marks": background_ink(drawing, plate, MARK), "covered": coverage(mask, plate)})
+        _line(name, rows[-1])
+        _keep(args.drawings, name, np.hstack([plate.photo[..., ::-1], _gray(artist(plate.photo)), _gray(drawing)]))
+    _line("mean", {key: float(np.mean([row[key] for row in rows])) for key in rows[0]})
+    _line("worst", {"far_marks": max(r["far_marks"] for r in rows), "covered": min(r["covered"] for r in rows)})
     return 0
 
 
@@ -126,6 +159,10 @@ def _parser() -> argparse.ArgumentParser:
     background.add_argument("photos", type=Path)
     background.add_argument("work", type=Path)
     background.set_defaults(measure=_background)
+    cut_first = measures.add_parser("cut", parents=[common], help="the same people, cut out before they are drawn")
+    cut_first.add_argument("photos", type=Path)
+    cut_first.add_argument("work", type=Path)
+    cut_first.set_defaults(measure=_cut)
     sheet = measures.add_parser("sheet", parents=[common], help="one photo in many lights and framings")
     sheet.add_argument("photo", type=Path)
     sheet.add_argument("sheet", type=Path, help="picture to write")
