@@ -93,7 +93,7 @@ class FaceFinder:
         side = max(height, width)
         scores, places = self._run(_letter_boxed(photo))
         sure = scores >= LEAST_SCORE
-        shift = np.array([side - width, side - height], np.float32) / 2
+        shift = np.array([(side - width) / 2, (side - height) / 2], np.float32)
         return [_face(p * side, shift, score) for score, p in _merged(scores[sure], places[sure])]
 
     def _run(self, square: Photo) -> tuple[Floats, Floats]:

@@ -55,8 +55,8 @@ class Pipeline:
 
     drawer: LineDrawer
     settings: Settings
-    finders: Finders = NO_FINDERS
     threads: Callable[[], int] | None = None  # asked before each drawing: how many it may take; None: what torch has
+    finders: Finders = NO_FINDERS
 
     def draw_one(self, photo: bytes, fields: Mapping[str, str]) -> Answer:
         """An encoded photo and options (names and values as in a form) -> the encoded picture with its headers.
@@ -132,4 +132,4 @@ def load_pipeline(
     """
     settings = parse_settings((config or {}).get("handler") or {}, environment)
     drawer = load(folder, device, settings.precision, settings.threads)
-    return Pipeline(drawer, settings, load_finders(folder))
+    return Pipeline(drawer, settings, finders=load_finders(folder))

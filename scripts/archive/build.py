@@ -47,7 +47,7 @@ def build(
         package = stage / "package"
         _stage_handler(package)
         for path in finders:
-            shutil.copy(path, package)
+            shutil.copyfile(path, package / path.name)
         written = export(weights, package, calibration)
         (package / SERIALIZED).rename(stage / SERIALIZED)
         archive = _pack(stage, version)

@@ -49,7 +49,7 @@ def pipeline_of(source: str) -> Pipeline:
         weights = resolve(source)
         export_float(load_network(weights.path), weights, Path(folder))
         finders = load_finders(person.fetch()[0].parent)
-        return Pipeline(load(Path(folder), precision="fp32"), Settings(), finders)
+        return Pipeline(load(Path(folder), precision="fp32"), Settings(), finders=finders)
 
 
 def drawn(photo: Photo, options: Options, pipeline: Pipeline) -> tuple[Photo, Picture]:
