@@ -79,11 +79,33 @@ def test_a_sketch_keeps_light_and_dark_skin_apart() -> None:
     assert light > 200
 
 
-def test_a_sketch_has_cheeks_and_no_confetti() -> None:
-    photo, lines = sitter.photo(512), sitter.lines(512)
-    cheek = sketched(photo, lines)[270:300, 180:215]
-    assert cheek.max() < 255
-    assert cheek.std() < np.std(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[270:300, 180:215])
+def test_a_sketch_hatches_cheeks_lightly_in_one_direction() -> None:
+    cheek = sketched(sitter.photo(512), sitter.lines(512))[262:302, 172:222].astype(float)
+    assert 200 < cheek.mean() < 252
+    assert cheek.std() > 2
+    rising, falling = cheek - np.roll(cheek, (-4, 4), (0, 1)), cheek - np.roll(cheek, (4, 4), (0, 1))
+    assert rising[8:-8, 8:-8].std() < 0.8 * falling[8:-8, 8:-8].std()
+
+
+def test_a_sketch_is_the_same_wherever_its_photo_lies_in_memory() -> None:
+    photo, lines = sitter.photo(260), sitter.lines(260)
+    expected = sketched(photo, lines)
+    for offset in (1, 2, 3):
+        room = np.empty(photo.nbytes + offset, np.uint8)
+        moved = room[offset:].reshape(photo.shape)
+        moved[:] = photo
+        plane = np.empty(lines.size + offset, np.float32)[offset:].reshape(lines.shape)
+        plane[:] = lines
+        assert np.array_equal(sketched(moved, plane), expected)
+
+
+def test_a_sketch_ends_before_the_pictures_border() -> None:
+    foot = sketched(sitter.photo(512), sitter.lines(512))[:, 200:312]
+    assert foot[-1].mean() > 230 > 200 > foot[-60:-40].mean()
+
+
+def test_a_sketch_of_nobody_is_bare_paper() -> None:
+    assert sketched(sitter.photo(128), np.ones((128, 128), np.float32)).min() == 255
 
 
 def test_a_sketch_is_darkest_at_the_drawn_lines() -> None:
