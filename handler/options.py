@@ -13,7 +13,7 @@ from handler.errors import refuse, shown
 from handler.option import COLOURS, UNSETTLED, Colour, Option, Value, either, numbers, whole_numbers
 from handler.styles import STYLES
 
-MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
 """Format -> how HTTP calls it; of those that `Accept` likes alike, the first is taken."""
 
 OPAQUE_FORMATS = ("jpeg",)
@@ -23,6 +23,7 @@ WHITE: Colour = (255, 255, 255)
 HEADER_PREFIX = "portrait-"
 
 _CLEAR_FORMATS = tuple(name for name in MEDIA_TYPES if name not in OPAQUE_FORMATS)
+_FORMAT_NEEDS = {"svg": {"style": ("draw",)}}  # only ink has outlines
 _COMPOSITE = {"style": ("composite",)}
 
 
@@ -53,7 +54,7 @@ class Options:
     format: str = Option(
         "the kind of file, by default as the Accept header has it",
         "png",
-        tuple(map(Value, MEDIA_TYPES)),
+        tuple(Value(name, needs=_FORMAT_NEEDS.get(name, {})) for name in MEDIA_TYPES),
     ).field()
     background: tuple[int, int, int] | None = Option(
         "the paper",

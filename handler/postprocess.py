@@ -12,6 +12,7 @@ from handler.enlarge import enlarge
 from handler.option import Colour
 from handler.options import WHITE, Options
 from handler.styles import STYLES, Mix
+from handler.vector import vector
 
 
 def render(photo: Photo, lines: LineMap, options: Options) -> Picture:
@@ -26,9 +27,9 @@ def render(photo: Photo, lines: LineMap, options: Options) -> Picture:
 
 
 def encode(picture: Picture, image_format: str) -> bytes:
-    """A picture as `render` gives it -> an encoded file ("png", "jpeg" or "webp") without metadata.
+    """A picture as `render` gives it -> an encoded file of `ENCODERS` without metadata.
 
-    The same picture gives the same bytes. A JPEG has no transparency.
+    The same picture gives the same bytes. A JPEG has no transparency, an SVG nothing but ink and paper.
     """
     return ENCODERS[image_format](picture)
 
@@ -57,7 +58,19 @@ def _webp(picture: Picture) -> bytes:
     return file.getvalue()
 
 
-ENCODERS: dict[str, Callable[[Picture], bytes]] = {"png": _png, "jpeg": _jpeg, "webp": _webp}
+def _svg(picture: Picture) -> bytes:
+    if picture.ndim == 2:
+        return vector(picture, "#ffffff")
+    if picture.shape[2] == 4:
+        return vector(255 - picture[..., 3], None)
+    # a line map reaches from 0 to 1, so the lightest pixel is bare paper
+    paper = picture.reshape(-1, 3).max(axis=0)
+    clearest = int(paper.argmax())
+    drawing = cv2.convertScaleAbs(picture[..., clearest], alpha=255 / max(int(paper[clearest]), 1))
+    return vector(drawing, f"#{bytes(paper).hex()}")
+
+
+ENCODERS: dict[str, Callable[[Picture], bytes]] = {"png": _png, "jpeg": _jpeg, "webp": _webp, "svg": _svg}
 
 
 def _encoded(extension: str, picture: Picture, settings: list[int]) -> bytes:

@@ -16,7 +16,7 @@ from portrait_client.rest import GRPC_SERVER, SERVER
 from portrait_client.tokens import KEY_FILE, VARIABLE, find_token
 
 ARCHIVE = Path("build", "model-store", "portrait.mar")  # where serve.sh puts it, in a clone
-_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "svg": ".svg"}
 _INTERRUPTED = 130  # as shells have it
 
 

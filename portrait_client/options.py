@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, get_args
 
 Style = Literal["draw", "sketch", "composite"]
 Frame = Literal["photo", "face", "stretch"]
-Format = Literal["png", "jpeg", "webp"]
+Format = Literal["png", "jpeg", "webp", "svg"]
 
 STYLES: tuple[Style, ...] = get_args(Style)
 FRAMES: tuple[Frame, ...] = get_args(Frame)
@@ -28,8 +28,8 @@ HELP = {
     "frame": "what of the photo is shown: photo (all of it), face (the largest face with hair and shoulders; the whole "
     "photo when none is found) or stretch (squashed to 512 x 512, as the original app did)",
     "size": "the long side in pixels: native (the photo's own, at most 2048) or 64 to 4096",
-    "format": "the kind of file, by default as the Accept header has it: png, jpeg or webp",
-    "background": "the paper: white, transparent (format png or webp only) or #rrggbb",
+    "format": "the kind of file, by default as the Accept header has it: png, jpeg, webp or svg (style draw only)",
+    "background": "the paper: white, transparent (format png, webp or svg only) or #rrggbb",
     "alpha": "share of the photo: a number from 0 to 1; style composite only",
     "sigma": "blur of the photo in pixels at 512: a number from 0 to 50; style composite only",
 }

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
-_MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
+_MAGIC = {
+    "image/png": b"\x89PNG\r\n\x1a\n",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/webp": b"RIFF",
+    "image/svg+xml": b"<svg",
+}
 
 
 @dataclass(frozen=True)
@@ -10,7 +15,7 @@ class Picture:
     """An encoded picture, and what the server says about it (over gRPC it says nothing)."""
 
     data: bytes
-    content_type: str  # image/png, image/jpeg or image/webp
+    content_type: str  # image/png, image/jpeg, image/webp or image/svg+xml
     style: str | None = None
     size: tuple[int, int] | None = None  # width, height
     weights: str | None = None  # name and the first 12 hex digits of the SHA-256

@@ -101,7 +101,7 @@ def test_composite_options_need_the_composite_style(name: str) -> None:
 
 
 def test_transparent_needs_a_format_with_transparency() -> None:
-    assert "png or webp" in refused({}, {"background": "transparent", "format": "jpeg"})
+    assert "png, webp or svg" in refused({}, {"background": "transparent", "format": "jpeg"})
 
 
 def test_stretch_is_always_512() -> None:
@@ -127,11 +127,20 @@ def test_stretch_is_always_512() -> None:
         ("text/html, application/json", "png"),
         ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", "webp"),
         ("image/webp;q=nan", "png"),
+        ("image/svg+xml", "svg"),
+        ("image/svg+xml, image/png;q=0.9", "svg"),
         (";;;,,=,q=", "png"),
     ],
 )
 def test_accept_decides_the_format(accept: str, chosen: str) -> None:
     assert parse_options({"Accept": accept}, {}).format == chosen
+
+
+@pytest.mark.parametrize("style", ["sketch", "composite"])
+def test_only_lines_can_be_svg(style: str) -> None:
+    assert refused({}, {"style": style, "format": "svg"}) == f"format: svg needs style draw, got {style}"
+    assert parse_options({"Accept": "image/svg+xml"}, {"style": style}).format == "png"
+    assert parse_options({"Accept": "image/svg+xml, image/webp;q=0.1"}, {"style": style}).format == "webp"
 
 
 def test_format_beats_accept() -> None:
@@ -146,7 +155,9 @@ def test_accept_of_a_format_without_transparency_gives_way_to_it() -> None:
 def test_a_format_that_does_not_fit_is_told_before_a_size_that_does_not() -> None:
     wrong = {"background": "transparent", "format": "jpeg", "frame": "stretch", "size": "1024", "alpha": "1"}
     assert refused({}, wrong) == "alpha: only fits style composite, got style draw"
-    assert refused({}, wrong | {"style": "composite"}) == "background: transparent needs format png or webp, got jpeg"
+    assert (
+        refused({}, wrong | {"style": "composite"}) == "background: transparent needs format png, webp or svg, got jpeg"
+    )
     wrong |= {"style": "composite", "format": "png"}
     assert refused({}, wrong) == "size: frame stretch is always 512, got 1024"
 

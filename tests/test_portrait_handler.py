@@ -16,6 +16,7 @@ from ts.utils.util import PredictionException
 from handler.cores import Cores
 from handler.portrait_handler import PortraitHandler
 from handler.styles import STYLES
+from portrait_client.picture import content_type_of
 from tests.tools.hostile import encoded, picture
 
 REST = {"url_path": "predictions/portrait", "host": "localhost"}
@@ -92,6 +93,12 @@ def test_the_answer_is_in_the_format_that_was_asked_for(handler: PortraitHandler
     [(_, headers, body)] = ask(handler, raw(format=kind))
     assert headers["Content-Type"] == f"image/{kind}"
     assert Image.open(io.BytesIO(body)).format == kind.upper()
+
+
+def test_lines_come_as_outlines_too(handler: PortraitHandler) -> None:
+    [(_, headers, body)] = ask(handler, raw(format="svg"))
+    assert headers["Content-Type"] == "image/svg+xml"
+    assert content_type_of(body) == "image/svg+xml"
 
 
 def test_a_mixed_batch_gives_what_each_gets_alone(handler: PortraitHandler) -> None:

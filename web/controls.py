@@ -26,6 +26,7 @@ FORMATS: dict[Format, tuple[str, str]] = {
     "png": ("PNG", "Every pixel as drawn."),
     "jpeg": ("JPEG", "Opens everywhere; no transparency."),
     "webp": ("WebP", "The smallest file."),
+    "svg": ("SVG", "Outlines of the ink, for plotters and prints of any size."),
 }
 PAPERS: dict[str, tuple[str, str]] = {
     "white": ("White", "Plain paper."),
@@ -43,7 +44,8 @@ def choose_options() -> Options:
     with st.expander("More options"):
         frame = _choose("Frame", FRAMES)
         size = _size() if frame != "stretch" else None
-        file_format = _choose("File", FORMATS)
+        formats = {value: told for value, told in FORMATS.items() if value != "svg" or style == "draw"}
+        file_format = _choose("File", formats)
         background = _background(file_format)
     return Options(style, frame, size, file_format, background, alpha, sigma)
 

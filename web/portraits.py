@@ -13,7 +13,7 @@ from web.controls import style_name
 from web.drawing import Drawn, draw_all
 from web.photos import Photo
 
-SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/svg+xml": "svg"}
 
 
 def show_portraits(photos: Sequence[Photo], options: Options) -> None:

@@ -2,10 +2,12 @@
 
 import base64
 import io
+import re
 from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
+_SVG_SIZE = re.compile(rb"<svg [^>]*width=\"(\d+)\" height=\"(\d+)\"")
 LONGEST = 1400  # pixels: a large stage on a sharp screen
 
 
@@ -18,7 +20,10 @@ class Preview(NamedTuple):
 
 
 def preview(data: bytes) -> Preview:
-    """Turn an encoded picture upright, at most `LONGEST` pixels long."""
+    """Turn an encoded picture upright, at most `LONGEST` pixels long; an SVG has every size already."""
+    if vector := _SVG_SIZE.match(data):
+        width, height = map(int, vector.groups())
+        return Preview(_url("image/svg+xml", data), width, height)
     with Image.open(io.BytesIO(data)) as image:
         image.draft("RGB", (LONGEST, LONGEST))
         image.thumbnail((2 * LONGEST, 2 * LONGEST), Image.Resampling.BOX)
@@ -26,4 +31,8 @@ def preview(data: bytes) -> Preview:
     upright.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     upright.convert("RGBA" if upright.has_transparency_data else "RGB").save(file, "WEBP", quality=88)
-    return Preview(f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}", *upright.size)
+    return Preview(_url("image/webp", file.getvalue()), *upright.size)
+
+
+def _url(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
