@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from handler.arrays import Photo
+from handler.arrays import Mask, Photo
 from handler.faces import Face, FaceFinder
 from handler.module_info import FACE_FILE, PERSON_FILE
-from handler.person import PersonFinder, head_and_shoulders
+from handler.person import PersonFinder, head_and_shoulders, mask_of
 
 
 class Finders(NamedTuple):
@@ -18,6 +18,14 @@ class Finders(NamedTuple):
     def describe(self) -> dict[str, str | None]:
         """The model behind each, as data."""
         return {"person": PERSON_FILE if self.person else None, "faces": FACE_FILE if self.faces else None}
+
+    def find_person(self, photo: Photo) -> Mask | None:
+        """Mask whoever is in a photo, uint8 (H, W, 3) RGB: float32 (H, W) in [0, 1].
+
+        None where nobody is, or there is nothing to find them with.
+        """
+        found = self.person.find(photo) if self.person else None
+        return None if found is None else mask_of(found, photo)
 
     def find_faces(self, photo: Photo) -> list[Face] | None:
         """uint8 (H, W, 3) RGB -> its faces, the largest first; None where there is nothing to find them with.

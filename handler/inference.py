@@ -4,7 +4,6 @@ The module brings its own normalisation; what is settled here is which form of t
 which type it computes, and what is stacked into one batch.
 """
 
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,7 +79,7 @@ def read_module(path: Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule
     extra = {INFO_FILE: ""}
     with torchscript():
         module: torch.jit.ScriptModule = torch.jit.load(path, map_location=device, _extra_files=extra)
-    return module, ModuleInfo(**json.loads(extra[INFO_FILE]))
+    return module, ModuleInfo.from_json(extra[INFO_FILE])
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """What an exported module is and says of itself: the contract between export and worker."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+
+from handler.sight import Sight
 
 FORMS = {"float": "portrait.pt", "int8-w7": "portrait-int8-w7.pt", "int8": "portrait-int8.pt"}
 """Form of the network -> its file in the archive. `int8` has eight-bit weights; `int8-w7` has seven-bit
@@ -25,8 +28,19 @@ class ModuleInfo:
     network: str  # u2net or u2netp
     form: str  # one of `FORMS`
     torch: str  # the version that wrote it
+    sight: Sight = Sight()
 
     @property
     def label(self) -> str:
         """Name and first 12 hex digits of the weights, as `Portrait-Weights` has them."""
         return f"{self.weights} {self.sha256[:12]}"
+
+    def to_json(self) -> str:
+        """Write it as a module keeps it."""
+        return json.dumps(asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModuleInfo":
+        """Read what `to_json` wrote. Raises `TypeError` or `ValueError` for anything else."""
+        told = json.loads(text)
+        return cls(**told | {"sight": Sight(**told["sight"])})

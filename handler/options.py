@@ -10,7 +10,7 @@ from typing import Any
 
 from handler.accept import preferred
 from handler.errors import refuse, shown
-from handler.option import COLOURS, UNSETTLED, Colour, Option, Value, either, numbers, whole_numbers
+from handler.option import COLOURS, UNSETTLED, Colour, Follows, Option, Value, either, numbers, whole_numbers
 from handler.styles import STYLES
 
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
@@ -44,6 +44,19 @@ class Options:
                 fixes={"size": str(STRETCH_SIDE)},
             ),
         ),
+    ).field()
+    scene: str = Option(
+        "what is around the person",
+        Follows("style", {"sketch": "remove"}, "keep"),
+        (
+            Value("keep", "drawn as well"),
+            Value("remove", "left out; where no person is found, the whole photo is drawn"),
+        ),
+    ).field()
+    line: str = Option(
+        "the hand",
+        "normal",
+        (Value("normal"), Value("bold", "few, heavy lines"), Value("fine", "many, thin ones")),
     ).field()
     size: int | None = Option(
         "the long side in pixels",

@@ -90,7 +90,8 @@ class Pipeline:
 
     def prepare(self, request: Request, watch: Watch | None = None) -> Job:
         """Decode, frame and size the photo. Raises `RequestError` as `handler.decode.decode` does."""
-        return prepare(request, self.settings.limits, self.finders, (watch or Unwatched()).stage)
+        sight = self.drawer.info.sight
+        return prepare(request, self.settings.limits, self.finders, sight, (watch or Unwatched()).stage)
 
     def lines(self, jobs: Sequence[Job]) -> list[LineMap]:
         """Jobs -> the network's line maps, float32 (h, w) in [0, 1], 0 ink and 1 paper."""
@@ -100,7 +101,7 @@ class Pipeline:
 
     def picture(self, job: Job, lines: LineMap) -> Picture:
         """A job and its line map -> uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA at the photo's size."""
-        return render(job.photo, lines, job.options)
+        return render(job.photo, lines, job.options, job.person)
 
     def _job_or_error(self, row: Row, headers: Headers, watch: Watch) -> Job | RequestError:
         try:

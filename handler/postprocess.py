@@ -7,22 +7,29 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from handler.arrays import LineMap, Photo, Picture
+from handler.arrays import LineMap, Mask, Photo, Picture
 from handler.enlarge import enlarge
 from handler.option import Colour
 from handler.options import WHITE, Options
+from handler.person import settled, widened
 from handler.styles import STYLES, Mix
 from handler.vector import vector
 
 
-def render(photo: Photo, lines: LineMap, options: Options) -> Picture:
-    """The photo (uint8 (H, W, 3) RGB) and its line map (float32 (h, w)) -> the picture that was asked for.
+def render(photo: Photo, lines: LineMap, options: Options, person: Mask | None = None) -> Picture:
+    """Lay the style that was asked for on its paper: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA.
 
-    uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA.
+    Of the photo (uint8 (H, W, 3) RGB), its line map (float32 (h, w) in [0, 1]) and, where the scene is to be left out,
+    the mask of whoever was found (float32 (H, W) in [0, 1]).
     """
     height, width = photo.shape[:2]
-    style = STYLES[options.style]
-    drawn = style(photo, enlarge(lines, (height, width)), Mix(options.alpha, options.sigma))
+    lines = enlarge(lines, (height, width))
+    if options.scene == "remove":
+        kept = settled(person, lines)
+        lines = 1 - widened(kept) * (1 - lines)  # ghosts beside the person go
+    else:
+        kept = np.ones_like(lines)
+    drawn = STYLES[options.style](photo, lines, kept, Mix(options.alpha, options.sigma))
     return _laid(drawn, options.background)
 
 

@@ -1,7 +1,7 @@
 """A request -> the photo at the picture's size, and what the network is to see of it.
 
-The network was trained at 512 x 512; its input keeps that area, and the photo's aspect as far as
-steps of 32 pixels and at most 1 to 4 allow. What little it is squashed, its map is stretched back.
+Its input has the area that `handler.sight` finds, and the photo's aspect as far as steps of 32 pixels and at most
+1 to 4 allow. What little it is squashed, its map is stretched back.
 """
 
 import math
@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import cv2
 
-from handler.arrays import Photo
+from handler.arrays import Mask, Photo
 from handler.decode import Limits, decode
-from handler.faces import face_square
+from handler.faces import Face, face_square
 from handler.finders import NO_FINDERS, Finders
 from handler.options import NATIVE_LONG_SIDE, STRETCH_SIDE, Options
+from handler.person import cut
 from handler.request import Request
+from handler.sight import Sight, seen_side
 
 INPUT_SIDE = 512
 _INPUT_STEP = 32
@@ -30,13 +32,19 @@ class Job(NamedTuple):
     network_input: Photo  # uint8 (h, w, 3) RGB, the same view
     options: Options
     faces: int | None  # how many were found; None where nobody looked
+    person: Mask | None = None  # float32 (H, W) of `photo`; None where nobody was found, or nobody looked
 
 
+Size = tuple[int, int]  # height, width
 Stopwatch = Callable[[str], AbstractContextManager[object]]
 
 
 def prepare(
-    request: Request, limits: Limits, finders: Finders = NO_FINDERS, timed: Stopwatch = lambda stage: nullcontext()
+    request: Request,
+    limits: Limits,
+    finders: Finders = NO_FINDERS,
+    sight: Sight = Sight(),
+    timed: Stopwatch = lambda _: nullcontext(),
 ) -> Job:
     """Decode, frame and size the photo of a request; `timed` is told when the finders begin and end.
 
@@ -44,32 +52,44 @@ def prepare(
     """
     options = request.options
     photo = decode(request.photo, limits, _decoded_side(options))
-    view, faces = _FRAMINGS[options.frame](photo, finders, timed)
-    if options.frame == "stretch":
-        picture = network_input = (STRETCH_SIDE, STRETCH_SIDE)
-    else:
-        picture, network_input = picture_size(view, options.size), input_size(view)
-    return Job(resize(view, picture), resize(view, network_input), options, faces)
+    faces = None
+    if options.frame == "face" or (sight.face and options.frame == "photo"):
+        with timed("faces"):
+            faces = finders.find_faces(photo)
+    view = FRAMINGS[options.frame](photo, faces or [])
+    picture, network_input = _sizes(view, options, sight, faces)
+    shown, seen = resize(view, picture), resize(view, network_input)
+    person = None
+    if options.scene == "remove":
+        with timed("person"):
+            person = finders.find_person(shown)
+    if person is not None:
+        # cut first, then draw: an outline against a wall of its own colour is drawn whole
+        seen = cut(seen, reduced(person, network_input))
+    return Job(shown, seen, options, len(faces) if options.frame == "face" and faces is not None else None, person)
 
 
-def _whole(photo: Photo, finders: Finders, timed: Stopwatch) -> tuple[Photo, None]:
-    return photo, None
+def _whole(photo: Photo, faces: list[Face]) -> Photo:  # noqa: ARG001  one signature for all in the table
+    return photo
 
 
-def _face(photo: Photo, finders: Finders, timed: Stopwatch) -> tuple[Photo, int | None]:
-    """The square of the largest face, and how many there are; the whole photo where there is none."""
-    with timed("faces"):
-        faces = finders.find_faces(photo)
-    if faces is None:
-        return photo, None
-    return (face_square(photo, faces[0]) if faces else photo), len(faces)
+def _largest_face(photo: Photo, faces: list[Face]) -> Photo:
+    return face_square(photo, faces[0]) if faces else photo
 
 
-_FRAMINGS: dict[str, Callable[[Photo, Finders, Stopwatch], tuple[Photo, int | None]]] = {
+FRAMINGS: dict[str, Callable[[Photo, list[Face]], Photo]] = {
     "photo": _whole,
-    "face": _face,
+    "face": _largest_face,
     "stretch": _whole,
 }
+
+
+def _sizes(view: Photo, options: Options, sight: Sight, faces: list[Face] | None) -> tuple[Size, Size]:
+    """Return the picture's size and that of the network's input, which follows the largest face."""
+    if options.frame == "stretch":
+        return (STRETCH_SIDE, STRETCH_SIDE), (STRETCH_SIDE, STRETCH_SIDE)
+    side = seen_side(sight, options.line, view.shape, faces[0].width if faces else None)
+    return picture_size(view, options.size), input_size(view, side)
 
 
 def picture_size(photo: Photo, long_side: int | None) -> tuple[int, int]:
@@ -79,7 +99,7 @@ def picture_size(photo: Photo, long_side: int | None) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def input_size(photo: Photo, side: int = INPUT_SIDE) -> tuple[int, int]:
+def input_size(photo: Photo, side: float = INPUT_SIDE) -> tuple[int, int]:
     """(height, width) of about `side` x `side` pixels with the photo's aspect, in steps of 32."""
     height, width = photo.shape[:2]
     aspect = min(max(width / height, 1 / _MOST_ASPECT), _MOST_ASPECT)
@@ -104,3 +124,8 @@ def resize(photo: Photo, size: tuple[int, int]) -> Photo:
     shrinks = size[0] * size[1] < photo.shape[0] * photo.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return cv2.resize(photo, size[::-1], interpolation=how)
+
+
+def reduced(mask: Mask, size: tuple[int, int]) -> Mask:
+    """float32 (H, W) in [0, 1] -> float32 (height, width) of that `size`."""
+    return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA)

@@ -9,8 +9,7 @@ from typing import NamedTuple, TypeVar
 import cv2
 import numpy as np
 
-from handler.arrays import Gray, LineMap, Photo, Picture, Plane
-from handler.mask import subject_mask
+from handler.arrays import Gray, LineMap, Mask, Photo, Picture, Plane
 from handler.pencil import pencil
 
 
@@ -23,38 +22,46 @@ class Mix(NamedTuple):
 
 _Image = TypeVar("_Image", Photo, LineMap)
 
-Style = Callable[[Photo, LineMap, Mix], Picture]
+Style = Callable[[Photo, LineMap, Mask, Mix], Picture]
 
 
-def draw(photo: Photo, lines: LineMap, mix: Mix) -> Picture:
+def draw(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
     """The line map itself as ink on paper: uint8 (H, W)."""
     return _to_levels(lines)
 
 
-def sketch(photo: Photo, lines: LineMap, mix: Mix) -> Picture:
+def sketch(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
     """A pencil sketch of the person on blank paper: uint8 (H, W).
 
     The original app's five steps: the mask isolates the subject, the photo gives the shading, lines give the structure,
     both are multiplied, and the whole is finished. The original's shading is a dodged photo, which levels all skin to
     white, and its lines are Canny's; here tone is laid down in strokes, and lines are the network's.
     """
-    return _to_levels(1 - pencil(photo, lines, subject_mask(lines)))
+    return _to_levels(1 - pencil(photo, lines, kept))
 
 
-def composite(photo: Photo, lines: LineMap, mix: Mix) -> Picture:
+def composite(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
     """The blurred photo and the drawing, one laid over the other: uint8 (H, W, 4) RGBA.
 
     On white paper it is `alpha * blurred photo + (1 - alpha) * drawing`, as in the published
     u2net_portrait_composite.py; what shows on other paper is the photo's share and the ink.
     """
-    blurred = _blurred(photo, mix.sigma * max(lines.shape) / 512)
+    blurred = _blurred_inside(photo, kept, mix.sigma * max(lines.shape) / 512)
     cover = 1 - (1 - mix.alpha) * lines
     share = mix.alpha / np.maximum(cover, 1e-6)
     colour = _to_levels(blurred * (share / 255)[..., None])
-    return np.dstack([colour, _to_levels(cover)])
+    return np.dstack([colour, _to_levels(cover * kept)])
 
 
 STYLES: dict[str, Style] = {"draw": draw, "sketch": sketch, "composite": composite}
+
+
+def _blurred_inside(photo: Photo, kept: Mask, sigma: float) -> Photo | Plane:
+    """Blur the photo, (H, W, 3), so that nothing of what is left out bleeds into what is kept."""
+    if sigma <= 0 or kept.min() == 1:
+        return _blurred(photo, sigma)
+    inside = _blurred(photo * kept[..., None], sigma)
+    return inside / np.maximum(_blurred(kept, sigma), 1e-3)[..., None]
 
 
 def _blurred(image: _Image, sigma: float) -> _Image:

@@ -1,9 +1,7 @@
 """Weights -> TorchScript in every form: written, read back, compared with eager, and only then offered."""
 
 import io
-import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -18,7 +16,7 @@ from model.network.line_model import ByteDrawing, Drawing, FusedDrawing
 from model.network.u2net import ARCHITECTURES, U2Net
 from model.quantization.ranges import QuantizationError, Ranges, pass_gate, ranges_and_gate
 from model.weights.loading import load_network
-from model.weights.source import Weights
+from model.weights.source import Weights, sight_of
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +82,8 @@ def int8_drawing(network: U2Net, ranges: Ranges, form: str) -> ByteDrawing:
 
 def info_of(network: U2Net, weights: Weights, form: str) -> ModuleInfo:
     """Return what is exported from `network`, which `weights` became."""
-    return ModuleInfo(weights.name, weights.sha256, size_of(network), form, str(torch.__version__))
+    version = str(torch.__version__)
+    return ModuleInfo(weights.name, weights.sha256, size_of(network), form, version, sight_of(weights))
 
 
 def size_of(network: U2Net) -> str:
@@ -103,7 +102,7 @@ def script(drawing: Drawing, info: ModuleInfo) -> bytes:
     written = io.BytesIO()
     with torchscript():
         scripted = torch.jit.script(drawing.eval())
-        torch.jit.save(scripted, written, {INFO_FILE: json.dumps(asdict(info), indent=2)})
+        torch.jit.save(scripted, written, {INFO_FILE: info.to_json()})
     written.seek(0)
     return _without_paths(written)
 

@@ -11,7 +11,7 @@ from portrait_client import Options, PortraitClient, PortraitError, __version__
 from portrait_client.batch import INTERRUPTED, Drawer, Report, draw_all
 from portrait_client.files import Failure, plan
 from portrait_client.local import LocalPortraits
-from portrait_client.options import FORMATS, FRAMES, HELP, STYLES
+from portrait_client.options import FORMATS, FRAMES, HELP, LINES, SCENES, STYLES
 from portrait_client.rest import GRPC_SERVER, SERVER
 from portrait_client.tokens import KEY_FILE, VARIABLE, find_token
 
@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_drawing_options(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--style", choices=STYLES, help=HELP["style"])
     group.add_argument("--frame", choices=FRAMES, help=HELP["frame"])
+    group.add_argument("--scene", choices=SCENES, help=HELP["scene"])
+    group.add_argument("--line", choices=LINES, help=HELP["line"])
     group.add_argument("--size", type=_size, help=HELP["size"])
     group.add_argument("--format", choices=FORMATS, help=HELP["format"])
     group.add_argument("--background", help=HELP["background"])

@@ -5,10 +5,14 @@ from typing import Literal, NamedTuple, get_args
 
 Style = Literal["draw", "sketch", "composite"]
 Frame = Literal["photo", "face", "stretch"]
+Scene = Literal["keep", "remove"]
+Line = Literal["normal", "bold", "fine"]
 Format = Literal["png", "jpeg", "webp", "svg"]
 
 STYLES: tuple[Style, ...] = get_args(Style)
 FRAMES: tuple[Frame, ...] = get_args(Frame)
+SCENES: tuple[Scene, ...] = get_args(Scene)
+LINES: tuple[Line, ...] = get_args(Line)
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
@@ -27,6 +31,9 @@ HELP = {
     "style": "what is drawn: draw, sketch or composite",
     "frame": "what of the photo is shown: photo (all of it), face (the largest face with hair and shoulders; the whole "
     "photo when none is found) or stretch (squashed to 512 x 512, as the original app did)",
+    "scene": "what is around the person: keep (drawn as well) or remove (left out; where no person is found, the whole "
+    "photo is drawn)",
+    "line": "the hand: normal, bold (few, heavy lines) or fine (many, thin ones)",
     "size": "the long side in pixels: native (the photo's own, at most 2048) or 64 to 4096",
     "format": "the kind of file, by default as the Accept header has it: png, jpeg, webp or svg (style draw only)",
     "background": "the paper: white, transparent (format png, webp or svg only) or #rrggbb",
@@ -41,6 +48,8 @@ class Options:
 
     style: Style | None = None
     frame: Frame | None = None
+    scene: Scene | None = None
+    line: Line | None = None
     size: int | Literal["native"] | None = None  # long side in pixels
     format: Format | None = None
     background: str | None = None  # white, transparent or #rrggbb

@@ -215,14 +215,21 @@ def test_messages_are_those_of_torchserves_proto(stubs: Stubs) -> None:
 
 def test_options_are_those_of_the_server() -> None:
     table = served.OPTIONS
-    names = {"style": options.STYLES, "frame": options.FRAMES, "format": options.FORMATS}
+    names = {
+        "style": options.STYLES,
+        "frame": options.FRAMES,
+        "scene": options.SCENES,
+        "line": options.LINES,
+        "format": options.FORMATS,
+    }
     assert names == {name: table[name].names for name in names}
-    assert all(table[name].default == first for name, (first, *_) in names.items())
+    firsts = {name: first for name, (first, *_) in names.items() if name != "scene"}
+    assert firsts == {name: table[name].default for name in firsts}
     for name, (low, high, default) in {"alpha": options.ALPHA, "sigma": options.SIGMA}.items():
         pattern = table[name].pattern
         assert pattern
         assert (pattern.shape, table[name].default) == ({"from": low, "to": high}, default)
-    every = Options("composite", "face", 100, "png", "white", 1e-5, 12)
+    every = Options("composite", "face", "remove", "bold", 100, "png", "white", 1e-5, 12)
     assert list(every.fields()) == list(table)
     assert every.headers()["Portrait-Alpha"] == "0.000010"
     parsed = served.parse_options(every.headers(), {})

@@ -7,7 +7,7 @@ from handler.decode import Limits
 from handler.errors import RequestError
 from handler.finders import NO_FINDERS, Finders
 from handler.options import OPTIONS, Options
-from handler.preprocess import _FRAMINGS, Job, input_size, picture_size, prepare
+from handler.preprocess import FRAMINGS, Job, input_size, picture_size, prepare
 from handler.request import Request
 from tests.tools.hostile import encoded, picture
 
@@ -22,7 +22,7 @@ def blank(height: int, width: int) -> np.typing.NDArray[np.uint8]:
 
 
 def test_every_frame_has_its_framing() -> None:
-    assert tuple(_FRAMINGS) == OPTIONS["frame"].names
+    assert tuple(FRAMINGS) == OPTIONS["frame"].names
 
 
 @pytest.mark.parametrize(

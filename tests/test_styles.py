@@ -5,7 +5,8 @@ from skimage.metrics import structural_similarity
 
 from handler.arrays import LineMap, Photo, Picture
 from handler.enlarge import enlarge
-from handler.styles import STYLES, Mix, composite, draw, sketch
+from handler.mask import subject_mask
+from handler.styles import STYLES, Mix, composite
 from tests.tools import sitter
 
 MIX = Mix(alpha=0.5, sigma=20)
@@ -14,6 +15,11 @@ every_style = pytest.mark.parametrize("name", STYLES)
 
 def gray(picture: Picture) -> Picture:
     return picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
+
+
+def drawn(name: str, photo: Photo, lines: LineMap) -> Picture:
+    """Draw with the mask that the lines give, as for a photo in which nobody was found."""
+    return STYLES[name](photo, lines, subject_mask(lines), MIX)
 
 
 def alike(first: Picture, second: Picture) -> float:
@@ -26,10 +32,10 @@ def test_a_style_is_a_pure_function_of_photo_and_lines(name: str, shape: tuple[i
     photo, lines = cv2.resize(sitter.photo(256), shape[::-1]), cv2.resize(sitter.lines(256), shape[::-1])
     photo, lines = photo.reshape(*shape, 3), lines.reshape(shape)
     given = photo.copy(), lines.copy()
-    picture = STYLES[name](photo, lines, MIX)
+    picture = drawn(name, photo, lines)
     assert picture.dtype == np.uint8
     assert picture.shape in {shape, (*shape, 4)}
-    assert np.array_equal(picture, STYLES[name](photo, lines, MIX))
+    assert np.array_equal(picture, drawn(name, photo, lines))
     assert np.array_equal(photo, given[0])
     assert np.array_equal(lines, given[1])
 
@@ -39,28 +45,28 @@ def test_a_style_is_a_pure_function_of_photo_and_lines(name: str, shape: tuple[i
 def test_a_style_looks_the_same_at_every_size(name: str, side: int) -> None:
     photo, lines = sitter.photo(512), sitter.lines(512)
     large_photo = cv2.resize(photo, (side, side), interpolation=cv2.INTER_CUBIC)
-    large = STYLES[name](large_photo, enlarge(lines, (side, side)), MIX)
+    large = drawn(name, large_photo, enlarge(lines, (side, side)))
     reduced = cv2.resize(large, (512, 512), interpolation=cv2.INTER_AREA)
-    assert alike(gray(reduced), gray(STYLES[name](photo, lines, MIX))) > 0.93
+    assert alike(gray(reduced), gray(drawn(name, photo, lines))) > 0.93
 
 
 @every_style
 @pytest.mark.parametrize("level", [0, 255])
 def test_a_black_or_white_photo_is_a_photo(name: str, level: int) -> None:
     photo = np.full((96, 128, 3), level, np.uint8)
-    assert STYLES[name](photo, np.ones((96, 128), np.float32), MIX).shape[:2] == (96, 128)
+    assert drawn(name, photo, np.ones((96, 128), np.float32)).shape[:2] == (96, 128)
 
 
 def test_draw_is_the_original_apps_drawing() -> None:
     fused = np.random.default_rng(5).random((64, 64)).astype(np.float32)
     stretched = (fused - fused.min()) / (fused.max() - fused.min())
     original = ((1 - stretched) * 255).astype(np.uint8)
-    drawn = draw(np.zeros((64, 64, 3), np.uint8), 1 - stretched, MIX)
-    assert np.abs(drawn.astype(int) - original).max() <= 1
+    picture = drawn("draw", np.zeros((64, 64, 3), np.uint8), 1 - stretched)
+    assert np.abs(picture.astype(int) - original).max() <= 1
 
 
 def sketched(photo: Photo, lines: LineMap) -> Picture:
-    return sketch(photo, lines, MIX)
+    return drawn("sketch", photo, lines)
 
 
 def test_a_sketch_leaves_the_background_blank() -> None:
@@ -127,7 +133,7 @@ def test_a_composite_is_the_published_mix(alpha: float, sigma: float) -> None:
     photo, lines = sitter.photo(512), sitter.lines(512)
     blurred = photo if sigma == 0 else cv2.GaussianBlur(photo.astype(np.float64), (0, 0), sigma)
     published = blurred * alpha + lines[..., None] * 255 * (1 - alpha)
-    mixed = on_white(composite(photo, lines, Mix(alpha, sigma)))
+    mixed = on_white(composite(photo, lines, np.ones_like(lines), Mix(alpha, sigma)))
     inside = (slice(60, -60), slice(60, -60))  # the two blurs differ in what they suppose beyond the frame
     assert np.abs(mixed[inside] - published[inside]).max() < 2.5
 
@@ -135,6 +141,7 @@ def test_a_composite_is_the_published_mix(alpha: float, sigma: float) -> None:
 def test_a_composites_blur_follows_the_size() -> None:
     photo = sitter.photo(512)
     plain = np.ones((512, 512), np.float32)
-    small = composite(photo, plain, Mix(1, 10))[..., :3]
-    large = composite(cv2.resize(photo, (1024, 1024)), cv2.resize(plain, (1024, 1024)), Mix(1, 10))[..., :3]
+    small = composite(photo, plain, np.ones_like(plain), Mix(1, 10))[..., :3]
+    larger = cv2.resize(plain, (1024, 1024))
+    large = composite(cv2.resize(photo, (1024, 1024)), larger, np.ones_like(larger), Mix(1, 10))[..., :3]
     assert np.abs(cv2.resize(large, (512, 512)).astype(int) - small).max() < 8

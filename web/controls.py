@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from portrait_client import Options
-from portrait_client.options import ALPHA, SIGMA, Format, Frame, Style
+from portrait_client.options import ALPHA, SIGMA, Format, Frame, Line, Scene, Style
 
 Size = int | Literal["native"]
 Value = TypeVar("Value", bound=str)
@@ -33,6 +33,15 @@ PAPERS: dict[str, tuple[str, str]] = {
     "transparent": ("None", "Transparent, to lay on anything."),
     "colour": ("Colour", "Paper of any colour."),
 }
+SCENES: dict[Scene, tuple[str, str]] = {
+    "keep": ("As it is", "What is around the person is drawn as well."),
+    "remove": ("Left out", "The person alone, on blank paper."),
+}
+LINES: dict[Line, tuple[str, str]] = {
+    "normal": ("Normal", "As the person suits."),
+    "bold": ("Bold", "Few, heavy lines."),
+    "fine": ("Fine", "Many, thin lines."),
+}
 SIZES: tuple[Size, ...] = ("native", 256, 512, 1024, 2048, 4096)
 
 
@@ -43,11 +52,13 @@ def choose_options() -> Options:
         alpha, sigma = _mix() if style == "composite" else (None, None)
     with st.expander("More options"):
         frame = _choose("Frame", FRAMES)
+        scene = _choose("Scene", dict(reversed(SCENES.items())) if style == "sketch" else SCENES)
+        line = _choose("Hand", LINES)
         size = _size() if frame != "stretch" else None
         formats = {value: told for value, told in FORMATS.items() if value != "svg" or style == "draw"}
         file_format = _choose("File", formats)
         background = _background(file_format)
-    return Options(style, frame, size, file_format, background, alpha, sigma)
+    return Options(style, frame, scene, line, size, file_format, background, alpha, sigma)
 
 
 def style_name(options: Options) -> str:

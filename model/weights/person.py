@@ -75,7 +75,7 @@ MEDIAPIPE = Wheel(
 
 
 def fetch(
-    folder: Path = CACHE, wheel: Wheel = MEDIAPIPE, announce: Callable[[str], object] = lambda line: None
+    folder: Path = CACHE, wheel: Wheel = MEDIAPIPE, announce: Callable[[str], object] = lambda _: None
 ) -> tuple[Path, ...]:
     """The members of `wheel`, in `folder` and checked; only what is missing or damaged there is fetched.
 

@@ -45,5 +45,5 @@ def serving(folder: Path, package: str, version: str, wheel: bytes) -> Iterator[
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
         """Nothing: a test's output is its own."""

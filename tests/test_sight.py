@@ -1,0 +1,65 @@
+"""How large the network sees a photo: by its largest face, and by the hand that was asked for."""
+
+import pytest
+
+from handler.decode import Limits
+from handler.finders import NO_FINDERS, Finders
+from handler.option import Option
+from handler.options import OPTIONS, Options
+from handler.preprocess import prepare
+from handler.request import Request
+from handler.sight import LINES, Sight, seen_side
+from model.weights.source import resolve, sight_of
+from scripts.serving.paths import SAMPLE
+
+FACE_170 = Sight(side=448, face=170, most=864)
+
+
+def input_sides(sight: Sight, finders: Finders = NO_FINDERS, **options: str) -> tuple[int, ...]:
+    request = Request(SAMPLE.read_bytes(), Options(**options))  # type: ignore[arg-type]
+    return prepare(request, Limits(), finders, sight).network_input.shape[:2]
+
+
+def test_every_hand_has_its_scale() -> None:
+    option: Option = OPTIONS["line"]
+    assert set(LINES) == set(option.names)
+
+
+@pytest.mark.parametrize(
+    ("width", "side"),
+    [(None, 448), (170, 512), (340, 320), (200, 170 * 512 / 200), (100, 640)],
+)
+def test_the_largest_face_comes_to_its_width_within_bounds(width: float | None, side: float) -> None:
+    assert seen_side(FACE_170, "normal", (512, 512, 3), width) == pytest.approx(side)
+
+
+def test_a_wide_photo_is_seen_by_its_area() -> None:
+    assert seen_side(FACE_170, "normal", (400, 900, 3), 170) == pytest.approx(600)
+
+
+@pytest.mark.parametrize("width", [None, 20, 500])
+def test_published_weights_see_what_they_were_trained_at(width: float | None) -> None:
+    assert seen_side(Sight(), "normal", (512, 512, 3), width) == 512
+    assert seen_side(Sight(), "bold", (512, 512, 3), width) == 384
+    assert seen_side(Sight(), "fine", (512, 512, 3), width) == 640
+
+
+def test_a_face_decides_what_the_network_sees(finders: Finders) -> None:
+    height, width = input_sides(FACE_170, finders)
+    assert height == width
+    assert height != 448
+    assert input_sides(FACE_170) == (448, 448)
+    assert input_sides(Sight(), finders) == (512, 512)
+
+
+def test_a_stretched_photo_is_always_the_original_apps(finders: Finders) -> None:
+    assert input_sides(FACE_170, finders, frame="stretch", line="fine") == (512, 512)
+
+
+def test_a_face_is_not_counted_where_none_was_asked_for(finders: Finders) -> None:
+    made = prepare(Request(SAMPLE.read_bytes(), Options()), Limits(), finders, FACE_170)
+    assert made.faces is None
+
+
+def test_the_embedded_weights_look_for_faces() -> None:
+    assert sight_of(resolve("lite")).face > 0
