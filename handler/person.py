@@ -5,8 +5,8 @@ model/person/README.md). He and Sun's "Fast Guided Filter" (2015) brings that to
 follows hair: mask and photo are compared at 512, and what was found there is applied to every pixel.
 
 The photo is laid on white before the network sees it, so that the outline of a face against a wall of its colour is
-drawn whole, and nothing of the scene is. What is drawn of the photo then says more of the person's outline: where lines
-enclose what the model left out, as locks of hair, they decide.
+drawn whole, and nothing of the scene is. What is drawn of the photo then says more of the person's outline: where the
+model is unsure, as at locks of hair, the lines decide.
 """
 
 import threading
@@ -93,12 +93,13 @@ def cut(photo: Photo, mask: Mask) -> Photo:
 def settled(mask: Mask | None, lines: LineMap) -> Mask:
     """The mask for what is drawn: that of `mask_of`, or None for nobody, and the lines, both (H, W) -> (H, W).
 
-    The lines are those of the photo that `cut` made. Where nobody was found they decide alone; where there is no line
-    either, all of the picture is kept.
+    The lines are those of the photo that `cut` made. They decide where the model is unsure, as between locks of hair,
+    and have no say where it is sure of the scene: what they enclose there is wall. Where nobody was found they decide
+    alone; where there is no line either, all of the picture is kept.
     """
     drawn = subject_mask(lines)
     if mask is not None:
-        return np.maximum(mask, drawn)
+        return np.where(mask > 0, np.maximum(mask, drawn), mask)
     return drawn if drawn.any() else np.ones_like(lines)
 
 

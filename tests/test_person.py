@@ -118,12 +118,16 @@ def test_a_person_a_third_of_the_photo_high_is_found_with_face(finders: Finders)
     assert faces[0].holds((250 + FACE_X * side / 512, 600 + 116 * side / 512))
 
 
-def test_lines_around_what_the_model_left_out_decide() -> None:
+def test_lines_decide_where_the_model_is_unsure_and_not_where_it_is_sure() -> None:
     lines = sitter.lines(256)
-    half = subject_mask(lines)
-    half[:, :128] = 0
-    assert np.array_equal(settled(half, lines), subject_mask(lines))
-    assert np.array_equal(settled(None, lines), subject_mask(lines))
+    drawn = subject_mask(lines)
+    unsure = drawn.copy()
+    unsure[:, :128] = 0.3
+    assert np.array_equal(settled(unsure, lines), np.maximum(unsure, drawn))
+    sure = drawn.copy()
+    sure[:, :128] = 0
+    assert np.array_equal(settled(sure, lines), sure)
+    assert np.array_equal(settled(None, lines), drawn)
 
 
 def test_where_nobody_and_no_line_is_everything_is_kept() -> None:
