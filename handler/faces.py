@@ -53,11 +53,11 @@ class Face(NamedTuple):
         return self.left + self.width / 2, self.top + self.height / 2
 
     def holds(self, point: tuple[float, float]) -> bool:
-        """Whether the point, x and y, lies in the box."""
+        """Return whether the point, x and y, lies in the box."""
         return 0 <= point[0] - self.left <= self.width and 0 <= point[1] - self.top <= self.height
 
     def moved(self, right: float, down: float) -> "Face":
-        """The same face, so many pixels further."""
+        """Return the same face, so many pixels further."""
         return self._replace(left=self.left + right, top=self.top + down)
 
 
@@ -70,12 +70,12 @@ class FaceFinder:
         self._alone = threading.Lock()  # the network keeps its input between two calls
 
     def find(self, photo: Photo) -> list[Face]:
-        """uint8 (H, W, 3) RGB -> the faces in it, the largest first."""
+        """Return the faces in uint8 (H, W, 3) RGB, the largest first."""
         faces = [face if face.score >= SURE_SCORE else self._closer(photo, face) for face in self._seen(photo)]
         return sorted((face for face in faces if face), key=lambda face: face.width, reverse=True)
 
     def find_in(self, photo: Photo, view: View) -> list[Face]:
-        """As `find`, of a part of the photo: for a face that is small in all of it."""
+        """Search a part of the photo as `find` does, for a face that is small in all of it."""
         left, top, right, bottom = view
         return [face.moved(left, top) for face in self.find(photo[top:bottom, left:right])]
 
@@ -108,7 +108,7 @@ class FaceFinder:
 
 
 def face_square(photo: Photo, face: Face) -> Photo:
-    """The square of the photo that shows the face with its hair and neck: uint8 (S, S, 3).
+    """Return the square of the photo that shows the face with its hair and neck: uint8 (S, S, 3).
 
     It is moved into the photo where it reaches beyond, and white only where the photo is too small for it.
     """

@@ -16,7 +16,7 @@ class Finders(NamedTuple):
     faces: FaceFinder | None = None
 
     def describe(self) -> dict[str, str | None]:
-        """The model behind each, as data."""
+        """Return the file of the model behind each, as data."""
         return {"person": PERSON_FILE if self.person else None, "faces": FACE_FILE if self.faces else None}
 
     def find_person(self, photo: Photo) -> Mask | None:
@@ -28,7 +28,7 @@ class Finders(NamedTuple):
         return None if found is None else mask_of(found, photo)
 
     def find_faces(self, photo: Photo) -> list[Face] | None:
-        """uint8 (H, W, 3) RGB -> its faces, the largest first; None where there is nothing to find them with.
+        """Return the faces in uint8 (H, W, 3) RGB, the largest first; None where there is nothing to find them with.
 
         A photo in which none is seen is searched again where a person is: of a person a third of it high, the face is
         too small for the first look.
@@ -44,6 +44,6 @@ NO_FINDERS = Finders()
 
 
 def load_finders(folder: Path) -> Finders:
-    """The models in `folder`, an unpacked archive, once in a worker's life. Raises `cv2.error` for a damaged one."""
+    """Load the models in `folder`, an unpacked archive, once in a worker's life. Raises `cv2.error` for a damaged one."""
     person, faces = folder / PERSON_FILE, folder / FACE_FILE
     return Finders(PersonFinder(person) if person.is_file() else None, FaceFinder(faces) if faces.is_file() else None)

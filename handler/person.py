@@ -42,7 +42,7 @@ class PersonFinder:
         self._alone = threading.Lock()  # the network keeps its input between two calls
 
     def find(self, photo: Photo) -> Mask | None:
-        """uint8 (H, W, 3) RGB -> how surely each cell is a person: float32 (256, 256); None where nobody is.
+        """Return how surely each cell of uint8 (H, W, 3) RGB is a person: float32 (256, 256); None where nobody is.
 
         The cells cover the photo, whatever its aspect. Several people are all in it.
         """
@@ -55,7 +55,7 @@ class PersonFinder:
 
 
 def mask_of(found: Mask, photo: Photo) -> Mask:
-    """What `PersonFinder.find` gave, and the photo at any size, uint8 (H, W, 3) -> float32 (H, W) in [0, 1]."""
+    """Bring what `PersonFinder.find` gave to the size of a photo, uint8 (H, W, 3) -> float32 (H, W) in [0, 1]."""
     height, width = photo.shape[:2]
     scale = max(height, width) / FINEST
     if scale > 1:
@@ -66,7 +66,7 @@ def mask_of(found: Mask, photo: Photo) -> Mask:
 
 
 def head_and_shoulders(found: Mask, photo: Photo) -> View:
-    """The upper square of the box around whoever was found, with a margin: where to look for a face that is small.
+    """Return the upper square of the box around whoever was found: where to look for a face that is small.
 
     Left, top, right and bottom, in the photo's pixels.
     """
@@ -83,7 +83,7 @@ def head_and_shoulders(found: Mask, photo: Photo) -> View:
 
 
 def cut(photo: Photo, mask: Mask) -> Photo:
-    """The person on white: uint8 (H, W, 3) and float32 (H, W) -> uint8 (H, W, 3)."""
+    """Lay the person on white: uint8 (H, W, 3) and float32 (H, W) -> uint8 (H, W, 3)."""
     levels = cv2.convertScaleAbs(mask, alpha=255)
     share = cv2.merge([levels] * 3)
     # a * p + (1 - a) * 255 = 255 - a * (255 - p), so that paper is exactly 255
@@ -91,7 +91,7 @@ def cut(photo: Photo, mask: Mask) -> Photo:
 
 
 def settled(mask: Mask | None, lines: LineMap) -> Mask:
-    """The mask for what is drawn: that of `mask_of`, or None for nobody, and the lines, both (H, W) -> (H, W).
+    """Return the mask for what is drawn, of that of `mask_of`, or None for nobody, and the lines, all (H, W).
 
     The lines are those of the photo that `cut` made. They decide where the model is unsure, as between locks of hair,
     and have no say where it is sure of the scene: what they enclose there is wall. Where nobody was found they decide
@@ -104,7 +104,7 @@ def settled(mask: Mask | None, lines: LineMap) -> Mask:
 
 
 def widened(mask: Mask) -> Mask:
-    """A wider, softer mask to lay on the lines, against ghosts beside the person: float32 (H, W) in [0, 1]."""
+    """Widen and soften a mask, to lay it on the lines against ghosts: float32 (H, W) in [0, 1], and so is the result."""
     height, width = mask.shape
     scale = min(1.0, UNIT / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -62,7 +62,7 @@ def _weights(options: argparse.Namespace) -> tuple[str, Weights]:
 
 
 def fetch_finders() -> tuple[Path, ...]:
-    """The models of person and faces; none where they cannot be fetched, which is said once."""
+    """Return the models of person and faces; none where they cannot be fetched, which is said once."""
     try:
         return fetch_person()
     except WeightsError as error:

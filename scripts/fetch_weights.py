@@ -29,7 +29,7 @@ def resolve_from(source: str, options: argparse.Namespace) -> Weights:
 
 
 def fetch_person() -> tuple[Path, ...]:
-    """The models of person and faces, on this machine and checked; a line on stderr before they are downloaded."""
+    """Have the models of person and faces here, checked; a line on stderr before they are downloaded."""
     return person.fetch(announce=lambda line: print(line, file=sys.stderr, flush=True))
 
 

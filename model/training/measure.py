@@ -52,7 +52,7 @@ def background_ink(drawing: Drawing, plate: Plate, darkest: int = INK) -> float:
 
 
 def coverage(mask: Mask, plate: Plate) -> float:
-    """How much of the person's own area a mask, float32 (H, W) in [0, 1], covers."""
+    """Return how much of the person's own area a mask, float32 (H, W) in [0, 1], covers."""
     return float(mask[plate.mask >= INK].mean())
 
 

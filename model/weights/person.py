@@ -77,7 +77,7 @@ MEDIAPIPE = Wheel(
 def fetch(
     folder: Path = CACHE, wheel: Wheel = MEDIAPIPE, announce: Callable[[str], object] = lambda _: None
 ) -> tuple[Path, ...]:
-    """The members of `wheel`, in `folder` and checked; only what is missing or damaged there is fetched.
+    """Have the members of `wheel` in `folder`, checked; only what is missing or damaged there is fetched.
 
     `announce` is told before anything is downloaded. Raises `WeightsError` where the wheel cannot be fetched, or has
     other bytes than the pinned ones: then `folder` is as it was.
@@ -95,7 +95,7 @@ def fetch(
 
 
 def cached(folder: Path = CACHE, wheel: Wheel = MEDIAPIPE) -> tuple[Path, ...]:
-    """What `fetch` has put into `folder`, whole and checked; empty where it has not. Asks no index."""
+    """Return what `fetch` has put into `folder`, whole and checked; empty where it has not. Asks no index."""
     return tuple(folder / member.name for member in wheel.members) if _are_there(folder, wheel) else ()
 
 
