@@ -44,6 +44,6 @@ NO_FINDERS = Finders()
 
 
 def load_finders(folder: Path) -> Finders:
-    """Load the models in `folder`, an unpacked archive, once in a worker's life. Raises `cv2.error` for a damaged one."""
+    """Load the models in an unpacked archive, once in a worker's life. Raises `cv2.error` for a damaged one."""
     person, faces = folder / PERSON_FILE, folder / FACE_FILE
     return Finders(PersonFinder(person) if person.is_file() else None, FaceFinder(faces) if faces.is_file() else None)
