@@ -104,7 +104,7 @@ def settled(mask: Mask | None, lines: LineMap) -> Mask:
 
 
 def widened(mask: Mask) -> Mask:
-    """Widen and soften a mask, to lay it on the lines against ghosts: float32 (H, W) in [0, 1], and so is the result."""
+    """Widen and soften a mask, to lay it on the lines against ghosts: float32 (H, W) in [0, 1], as the result is."""
     height, width = mask.shape
     scale = min(1.0, UNIT / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
