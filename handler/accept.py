@@ -8,7 +8,7 @@ _QUALITIES = numbers(0, 1)
 
 
 def preferred(accept: str, media_types: Mapping[str, str]) -> str:
-    """The name (of names -> media types) that `accept` likes best; the first where it likes none, or all alike."""
+    """Return the name (of names -> media types) that `accept` likes best; of equals, and of none, the first."""
     ranges = [_media_range(item) for item in accept.split(",") if item.strip()]
     return max(media_types, key=lambda name: _preference(media_types[name], ranges))
 

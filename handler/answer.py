@@ -35,6 +35,6 @@ def portrait(job: Job, picture: Picture, weights: str, precision: str) -> Answer
 
 
 def refusal(error: RequestError) -> Answer:
-    """The error in the shape of TorchServe's own, as JSON."""
+    """Return the error in the shape of TorchServe's own, as JSON."""
     body = json.dumps(error.body()).encode()
     return Answer(error.status, body, {"Content-Type": "application/json"})

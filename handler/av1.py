@@ -24,7 +24,7 @@ class _Bits:
 
 
 def coded_sizes(data: bytes) -> Iterator[tuple[int, int]]:
-    """A coded picture -> the largest width and height that each of its sequence headers allows.
+    """Yield the largest width and height that each sequence header of a coded picture allows.
 
     Raises `ValueError` for one that is damaged.
     """
@@ -42,7 +42,7 @@ def coded_sizes(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _leb128(data: bytes, at: int) -> tuple[int, int]:
-    """A number of up to eight bytes, seven bits in each, and where it ends."""
+    """Return a number of up to eight bytes, seven bits in each, and where it ends."""
     value = 0
     for i, byte in enumerate(data[at : at + 8]):
         value |= (byte & 0x7F) << 7 * i

@@ -67,13 +67,13 @@ def is_boxed(data: bytes) -> bool:
 
 
 def brands(data: bytes) -> list[bytes]:
-    """What the file says that it can be read as, the major brand first."""
+    """Return what the file says that it can be read as, the major brand first."""
     end = min(int.from_bytes(data[:4], "big"), 256)
     return [data[8:12], *(data[i : i + 4] for i in range(16, end, 4))]
 
 
 def read_still(data: bytes) -> Still:
-    """The picture that a decoder would decode.
+    """Return the picture that a decoder would decode.
 
     Raises `RequestError` (400) for one whose tiles are far more than itself, and `ValueError` where the boxes are
     damaged or lead to no picture.
@@ -92,7 +92,7 @@ def _is_picture(items: _Items, item: int) -> bool:
 
 
 def _check_work(data: bytes, items: _Items, item: int) -> tuple[int, int]:
-    """The size of an item; raises `RequestError` where its tiles are too many for it."""
+    """Return the size of an item; raises `RequestError` where its tiles are too many for it."""
     width, height = _size(data, items, item)
     if items.kinds[item] == b"av01":
         _check_coded(data, items, item)

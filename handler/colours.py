@@ -44,7 +44,7 @@ class Conversion(NamedTuple):
 
 
 def conversion(declared: Declared, mode: str) -> Conversion | None:
-    """The way of an image of that Pillow mode to sRGB; None where its levels are sRGB, or nothing usable is declared.
+    """Return the way of an image of that Pillow mode to sRGB; None where it is sRGB, or nothing usable is declared.
 
     A broken or huge profile counts as none.
     """
@@ -57,7 +57,7 @@ def conversion(declared: Declared, mode: str) -> Conversion | None:
 
 
 def _profiles(declared: Declared) -> Iterator[bytes]:
-    """What is declared, as profiles, the one that beats the others first (PNG specification, 4.3)."""
+    """Yield what is declared, as profiles, the one that beats the others first (PNG specification, 4.3)."""
     if declared.cicp is not None:
         primaries, transfer = declared.cicp
         yield make_profile(PRIMARIES.get(primaries, SRGB_PRIMARIES), TRANSFERS.get(transfer, srgb_curve))
@@ -77,7 +77,7 @@ def _from_numbers(declared: Declared) -> Iterator[bytes]:
 
 
 def _from_icc(profile: bytes, mode: str) -> Conversion | None:
-    """Raises `ValueError` or Pillow's errors for a profile that is broken or not for such an image."""
+    """Open a profile. Raises `ValueError` or Pillow's errors for a profile that is broken or not for such an image."""
     if len(profile) > MOST_PROFILE_BYTES:
         raise ValueError(f"it has {len(profile)} bytes")
     space = _MODES.get(profile[16:20].decode("latin-1"))

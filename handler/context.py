@@ -30,10 +30,10 @@ class Context(Protocol):
         """Where metrics go."""
 
     def get_all_request_header(self, idx: int) -> Headers:
-        """The headers that came with a row; beside them the content type of each multipart part."""
+        """Return the headers that came with a row; beside them the content type of each multipart part."""
 
     def set_response_status(self, code: int, phrase: str, idx: int) -> None:
-        """The status that a row is answered with, over REST."""
+        """Set the status that a row is answered with, over REST."""
 
     def set_response_header(self, idx: int, key: str, value: str) -> None:
-        """A header of a row's answer, over REST."""
+        """Set a header of a row's answer, over REST."""

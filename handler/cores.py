@@ -28,7 +28,7 @@ class Cores:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """This worker draws."""
+        """Count this worker among those that draw."""
         fcntl.flock(self._own, fcntl.LOCK_EX)
         try:
             yield

@@ -45,7 +45,7 @@ class Limits:
 
 
 def decode(data: bytes, limits: Limits, side: int | None = None) -> Photo:
-    """The bytes of a JPEG, PNG, WebP, GIF, AVIF or HEIC -> uint8 (H, W, 3) sRGB, upright, first frame.
+    """Decode a JPEG, PNG, WebP, GIF, AVIF or HEIC: uint8 (H, W, 3) sRGB, upright, first frame.
 
     With `side`, a JPEG may come out smaller, its long side not under `side`: decoding is then up
     to eight times as fast. Transparency is laid on white. A file that lacks only its end mark is
@@ -141,7 +141,7 @@ def _too_large(given: str, limit: str) -> NoReturn:
 
 
 def _draft_size(size: tuple[int, int], side: int | None, limits: Limits) -> tuple[int, int]:
-    """What to ask of a JPEG: `side`, or as much as is allowed. It comes out at the next scale that is no smaller."""
+    """Return what to ask of a JPEG: `side`, or as much as is allowed; it comes out no smaller than that."""
     width, height = size
     scale = 1
     while scale < _SMALLEST_SCALE and (-(-width // scale)) * (-(-height // scale)) > limits.megapixels * 1e6:

@@ -98,7 +98,7 @@ def _diffused(plane: Plane, tensor: Iterable[Plane]) -> Plane:
 
 
 def _second(plane: Plane, x: int, y: int, scale: float = 1) -> Plane:
-    """A second derivative: (1, -2, 1) along x or y, or (-1, 0, 1) along both."""
+    """Return a second derivative: (1, -2, 1) along x or y, or (-1, 0, 1) along both."""
     return cv2.Sobel(plane, cv2.CV_32F, x, y, ksize=1, scale=scale, borderType=cv2.BORDER_REPLICATE)
 
 

@@ -19,7 +19,7 @@ class RequestError(Exception):
         self.message = message
 
     def body(self) -> dict[str, int | str]:
-        """The answer in the shape of TorchServe's own errors."""
+        """Return the answer in the shape of TorchServe's own errors."""
         return {"code": int(self.status), "type": _TYPES[self.status], "message": self.message}
 
 
@@ -29,6 +29,6 @@ def refuse(message: str) -> NoReturn:
 
 
 def shown(value: str) -> str:
-    """A client's text made safe to quote: printable ASCII, at most 64 characters."""
+    """Return a client's text made safe to quote: printable ASCII, at most 64 characters."""
     head = value[:_SHOWN_CHARACTERS]
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in head)

@@ -80,7 +80,7 @@ class FaceFinder:
         return [face.moved(left, top) for face in self.find(photo[top:bottom, left:right])]
 
     def _closer(self, photo: Photo, face: Face) -> Face | None:
-        """The face as it is seen from nearby; None where it is none."""
+        """Return the face as it is seen from nearby; None where it is none."""
         left, top = (max(0, round(middle - CLOSER / 2 * face.width)) for middle in face.centre)
         side = max(1, round(CLOSER * face.width))
         seen = self._seen(photo[top : top + side, left : left + side])
@@ -88,7 +88,7 @@ class FaceFinder:
         return next((one for one in near if face.holds(one.centre)), None)
 
     def _seen(self, photo: Photo) -> list[Face]:
-        """The faces that the model sees in one look, the surest first."""
+        """Return the faces that the model sees in one look, the surest first."""
         height, width = photo.shape[:2]
         side = max(height, width)
         scores, places = self._run(_letter_boxed(photo))
@@ -135,7 +135,7 @@ ANCHORS = _anchors()
 
 
 def _letter_boxed(photo: Photo) -> Photo:
-    """The photo in the middle of a black square: uint8 (128, 128, 3)."""
+    """Return the photo in the middle of a black square: uint8 (128, 128, 3)."""
     scale = MODEL_SIDE / max(photo.shape[:2])
     height, width = (max(1, round(side * scale)) for side in photo.shape[:2])
     square = np.zeros((MODEL_SIDE, MODEL_SIDE, 3), np.uint8)
@@ -180,14 +180,14 @@ def _face(places: Floats, shift: Floats, score: float) -> Face:
 
 
 def _moved_in(first: int, side: int, whole: int) -> int:
-    """A stretch of `side` pixels from `first` -> where it starts to lie in `whole`; in its middle if it cannot."""
+    """Return where a stretch of `side` pixels from `first` lies in `whole`; in its middle if it cannot fit."""
     if side > whole:
         return (whole - side) // 2
     return min(max(first, 0), whole - side)
 
 
 def _cut(photo: Photo, first_row: int, first_column: int, side: int) -> Photo:
-    """A square of the photo, white where it reaches beyond."""
+    """Return a square of the photo, white where it reaches beyond."""
     square = np.full((side, side, 3), 255, np.uint8)
     part = photo[max(0, first_row) : first_row + side, max(0, first_column) : first_column + side]
     row, column = max(0, -first_row), max(0, -first_column)

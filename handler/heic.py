@@ -33,6 +33,6 @@ def open_heic(data: bytes, still: Still) -> Stored:
 
 
 def _declared(profile: dict[str, object], still: Still) -> Declared:
-    """A profile beats numbers, which then name the matrix only (ISO/IEC 23000-22, 7.3.6.4)."""
+    """Let a profile beat numbers, which then name the matrix only (ISO/IEC 23000-22, 7.3.6.4)."""
     icc = profile.get("data") if profile and profile.get("type") in ("rICC", "prof") else None
     return Declared(icc=bytes(icc)) if isinstance(icc, bytes | memoryview) else Declared(cicp=still.cicp)

@@ -70,12 +70,12 @@ def load(folder: Path, device: str = "cpu", precision: str = AUTO, threads: int 
 
 
 def forms_in(folder: Path) -> list[str]:
-    """The forms of the network that an unpacked archive carries."""
+    """Return the forms of the network that an unpacked archive carries."""
     return [form for form, name in FORMS.items() if (folder / name).is_file()]
 
 
 def read_module(path: Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule, ModuleInfo]:
-    """An exported module, which runs once its `prepare` was called, and what it says of itself."""
+    """Return an exported module, which runs once its `prepare` was called, and what it says of itself."""
     extra = {INFO_FILE: ""}
     with torchscript():
         module: torch.jit.ScriptModule = torch.jit.load(path, map_location=device, _extra_files=extra)

@@ -21,7 +21,7 @@ _FILLING = 128
 
 
 def with_end_mark(data: bytes, walk: Walk, draft: tuple[int, int]) -> bytes:
-    """`data` with its end mark, which was all that it lacked; `draft` is the size it is decoded at.
+    """Return `data` with its end mark, which was all that it lacked; `draft` is the size it is decoded at.
 
     Raises `ValueError` where a part of the picture is missing.
     """

@@ -50,7 +50,7 @@ _TEXT = (
 
 
 def other_kind(data: bytes) -> str | None:
-    """What `data` is and what to do about it, in a sentence; None where its beginning is not known to be no photo."""
+    """Return what `data` is and what to do about it, in a sentence; None where its beginning is unknown."""
     head = data[:_HEAD]
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for table, start, flags in ((_BINARY, head, re.DOTALL), (_TEXT, text, re.DOTALL | re.IGNORECASE)):

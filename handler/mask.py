@@ -42,7 +42,7 @@ def subject_mask(lines: LineMap) -> Mask:
 
 
 def _ink(lines: LineMap) -> Region:
-    """The line map's ink as 0 and 1, at the working size."""
+    """Return the line map's ink as 0 and 1, at the working size."""
     height, width = lines.shape
     scale = WORK_SIZE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -55,7 +55,7 @@ def _ink(lines: LineMap) -> Region:
 
 
 def _without_specks(ink: Region) -> Region:
-    """Drops groups of lines that stand apart and hold little ink beside the largest group's."""
+    """Drop groups of lines that stand apart and hold little ink beside the largest group's."""
     groups = cv2.connectedComponents(cv2.dilate(ink, _disc(SPECK_GAP)))[1]
     amounts = np.bincount(groups.ravel(), weights=ink.ravel())
     return ink * (amounts >= SPECK_SHARE * amounts.max())[groups].astype(np.uint8)
@@ -87,7 +87,7 @@ def _fallen(room: Region) -> Region:
 
 
 def _walled(ink: Region, margin: int) -> Region:
-    """The ink with a margin around, in which a wall stands wherever the frame cuts the subject off.
+    """Return the ink with a margin around, in which a wall stands wherever the frame cuts the subject off.
 
     A side's wall reaches from its highest ink down to the lowest ink of all: shoulders leave the picture, hair does not
     come back. The foot of the drawing is closed across, for the chest under it is paper as the wall is.
@@ -113,7 +113,7 @@ def _walled(ink: Region, margin: int) -> Region:
 
 
 def _without_whiskers(solid: Region) -> Region:
-    """Drops strokes that stick out of the subject: lines of the background that touch it."""
+    """Drop strokes that stick out of the subject: lines of the background that touch it."""
     framed = cv2.copyMakeBorder(solid, WHISKER, WHISKER, WHISKER, WHISKER, cv2.BORDER_REPLICATE)
     return cv2.morphologyEx(framed, cv2.MORPH_OPEN, _disc(WHISKER))[WHISKER:-WHISKER, WHISKER:-WHISKER]
 

@@ -67,7 +67,7 @@ class Option:
         return tuple(value.name for value in self.values)
 
     def parse(self, text: str) -> Any:
-        """A client's text, in any case -> the value. Raises `ValueError` with the rule that it breaks."""
+        """Parse a client's text, in any case. Raises `ValueError` with the rule that it breaks."""
         named = {value.name: value.value for value in self.values}
         if (lowered := text.lower()) in named:
             return named[lowered]
@@ -77,18 +77,18 @@ class Option:
         raise ValueError(f"must be {either((*self.names, self.pattern.rule) if self.pattern else self.names)}")
 
     def text(self, value: object) -> str:
-        """What a client writes, or might have written, for a value."""
+        """Return what a client writes, or might have written, for a value."""
         return next((each.name for each in self.values if each.value == value), str(value))
 
     def default_beside(self, chosen: object) -> Any:
-        """The default value, where the attributes of `chosen` are the other options' values."""
+        """Return the default value, where the attributes of `chosen` are the other options' values."""
         if not isinstance(self.default, Follows):
             return self.parse(str(self.default))
         other, cases, otherwise = self.default
         return self.parse(cases.get(getattr(chosen, other), otherwise))
 
     def field(self) -> Any:
-        """The option as the field of a dataclass, which has its default and carries it along."""
+        """Return the option as the field of a dataclass, which has its default and carries it along."""
         depends = isinstance(self.default, Follows)
         return field(default=UNSETTLED if depends else self.default_beside(None), metadata={"option": self})
 

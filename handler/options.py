@@ -89,7 +89,7 @@ OPTIONS: Mapping[str, Option] = {field.name: field.metadata["option"] for field 
 
 
 def parse_options(headers: Mapping[str, str], given_fields: Mapping[str, str]) -> Options:
-    """A request's headers (names in any case) and fields -> its options.
+    """Parse a request's headers (names in any case) and fields.
 
     A field beats the header of the same meaning; without a format, `Accept` decides. Raises
     `RequestError` (400) for an unknown field or `Portrait-` header, a value out of its range, and
@@ -118,13 +118,13 @@ def _parse(name: str, value: str) -> Any:
 
 
 def _negotiate(accept: str, options: Options) -> str:
-    """The format that `Accept` likes best, of those that go with the other options."""
+    """Return the format that `Accept` likes best, of those that go with the other options."""
     fitting = {name: kind for name, kind in MEDIA_TYPES.items() if not any(_unmet(replace(options, format=name)))}
     return preferred(accept, fitting or MEDIA_TYPES)
 
 
 def _misplaced(options: Options, given: Collection[str]) -> Iterator[str]:
-    """What is wrong with options that were given where they do not fit."""
+    """Yield what is wrong with options that were given where they do not fit."""
     for name in (name for name in OPTIONS if name in given):
         for other, texts in OPTIONS[name].fits.items():
             if not _stands_at(options, other, *texts):
@@ -132,7 +132,7 @@ def _misplaced(options: Options, given: Collection[str]) -> Iterator[str]:
 
 
 def _unmet(options: Options) -> Iterator[str]:
-    """What is wrong with values that need others than there are."""
+    """Yield what is wrong with values that need others than there are."""
     for name, value in _named(options):
         for other, texts in value.needs.items():
             if not _stands_at(options, other, *texts):
@@ -140,7 +140,7 @@ def _unmet(options: Options) -> Iterator[str]:
 
 
 def _overruled(options: Options) -> Iterator[str]:
-    """What is wrong with options whose value another one fixes."""
+    """Yield what is wrong with options whose value another one fixes."""
     for name, value in _named(options):
         for other, text in value.fixes.items():
             left_open = getattr(options, other) == OPTIONS[other].default_beside(options)

@@ -110,7 +110,7 @@ def _ink_strength(ink: Graphite, flow: Texture) -> Plane:
 
 
 def _finish(size: Size) -> Plane:
-    """What graphite is multiplied with: the paper's grain, and strokes that end before the picture's border."""
+    """Return what graphite is multiplied with: the paper's grain, and strokes that end before the picture's border."""
     height, width = ((np.minimum(np.arange(side), np.arange(side)[::-1]) * 512 / max(size)).astype(np.float32)
                      for side in size)  # fmt: skip
     inside = np.minimum(height[:, None], width[None]) + FADE_STROKES * shown(hatching(HAND), size)
@@ -118,7 +118,7 @@ def _finish(size: Size) -> Plane:
 
 
 def _step(plane: Plane, low: float, high: float) -> Plane:
-    """A smooth step from 0 at `low` to 1 at `high`."""
+    """Return a smooth step from 0 at `low` to 1 at `high`."""
     share = np.clip((plane - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
@@ -132,6 +132,6 @@ def _fitting(size: Size, side: int, enlarged: bool = False) -> Size:
 
 
 def _resized(plane: _Image, size: Size) -> _Image:
-    """The plane at `size`; a copy, even where it has that size."""
+    """Resize the plane to `size`; a copy, even where it has that size."""
     shrinks = size[0] * size[1] < plane.shape[0] * plane.shape[1]
     return cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)

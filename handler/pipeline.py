@@ -29,10 +29,10 @@ class Watch(Protocol):
         """Around `preprocess`, `inference` and `postprocess` of the batch; in the first, around a photo's `faces`."""
 
     def refused(self, errors: Sequence[RequestError]) -> None:
-        """The rows that are wrong."""
+        """Take note of the rows that are wrong."""
 
     def drawn(self, jobs: Sequence[Job]) -> None:
-        """The rows whose pictures are made."""
+        """Take note of the rows whose pictures are made."""
 
 
 class Unwatched:
@@ -59,7 +59,7 @@ class Pipeline:
     finders: Finders = NO_FINDERS
 
     def draw_one(self, photo: bytes, fields: Mapping[str, str]) -> Answer:
-        """An encoded photo and options (names and values as in a form) -> the encoded picture with its headers.
+        """Draw an encoded photo with options, names and values as in a form: the encoded picture with its headers.
 
         Raises `RequestError` for a photo or an option that is wrong.
         """
@@ -83,7 +83,7 @@ class Pipeline:
         return [next(answers) if isinstance(job, Job) else job for job in jobs]
 
     def draw_picture(self, request: Request) -> tuple[Job, Picture]:
-        """A request -> its job and its picture, not encoded. Raises `RequestError` as `prepare` does."""
+        """Return a request's job and its picture, not encoded. Raises `RequestError` as `prepare` does."""
         job = self.prepare(request)
         (lines,) = self.lines([job])
         return job, self.picture(job, lines)
@@ -100,7 +100,7 @@ class Pipeline:
         return self.drawer.draw_lines([job.network_input for job in jobs])
 
     def picture(self, job: Job, lines: LineMap) -> Picture:
-        """A job and its line map -> uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA at the photo's size."""
+        """Render a job and its line map: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA at the photo's size."""
         return render(job.photo, lines, job.options, job.person)
 
     def _job_or_error(self, row: Row, headers: Headers, watch: Watch) -> Job | RequestError:

@@ -53,7 +53,7 @@ class PortraitHandler:
         return [answer.body for answer in answers]
 
     def describe_handle(self) -> dict[str, Any]:
-        """What this model offers, for `GET /models/portrait?customized=true`."""
+        """Return what this model offers, for `GET /models/portrait?customized=true`."""
         return describe(self.pipeline.drawer, self.pipeline.finders, self.pipeline.settings)
 
 
@@ -63,7 +63,7 @@ def _asks_for_description(headers: Headers) -> bool:
 
 
 def _raise_over_grpc(outcomes: Sequence[Answer | RequestError], headers: Sequence[Headers]) -> None:
-    """A status set on `context` never reaches gRPC; an exception does, but fails a whole batch."""
+    """Raise what came over gRPC: a status set on `context` never reaches it, an exception does, and fails the batch."""
     match outcomes:
         case [RequestError() as error] if not _came_over_rest(headers[0]):
             raise PredictionException(error.message, int(error.status))

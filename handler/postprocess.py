@@ -34,7 +34,7 @@ def render(photo: Photo, lines: LineMap, options: Options, person: Mask | None =
 
 
 def encode(picture: Picture, image_format: str) -> bytes:
-    """A picture as `render` gives it -> an encoded file of `ENCODERS` without metadata.
+    """Encode a picture as `render` gives it, in one of `ENCODERS`, without metadata.
 
     The same picture gives the same bytes. A JPEG has no transparency, an SVG nothing but ink and paper.
     """

@@ -36,7 +36,7 @@ def offered(device: str, forms: Collection[str]) -> list[str]:
 
 
 def settle(asked: str, names: list[str]) -> str:
-    """The one of `names`, the fastest last, to compute in; `int8` stands for the fastest in integers.
+    """Return the one of `names`, the fastest last, to compute in; `int8` stands for the fastest in integers.
 
     Raises `ValueError` that names what there is when `asked` is not among them.
     """
@@ -47,7 +47,7 @@ def settle(asked: str, names: list[str]) -> str:
 
 
 def device_of(gpu: int | None) -> str:
-    """The device of a worker that TorchServe gave this GPU, or none."""
+    """Return the device of a worker that TorchServe gave this GPU, or none."""
     return f"cuda:{gpu}" if gpu is not None and torch.cuda.is_available() else "cpu"
 
 
@@ -112,5 +112,5 @@ def _is_arm() -> bool:
 
 
 def _isa() -> str:
-    """The instruction set that oneDNN is held down to; empty where it is not."""
+    """Return the instruction set that oneDNN is held down to; empty where it is not."""
     return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()

@@ -65,7 +65,7 @@ TRANSFERS: dict[int, Curve] = {
 
 
 def make_profile(chromaticities: Chromaticities, curve: Curve) -> bytes:
-    """The ICC profile of an RGB space. Raises `ValueError` for primaries that span none."""
+    """Return the ICC profile of an RGB space. Raises `ValueError` for primaries that span none."""
     columns = _adapted(chromaticities)
     light = np.clip(curve(np.linspace(0, 1, _CURVE_ENTRIES)), 0, 1)
     table = np.rint(light * 65535).astype(">u2").tobytes()

@@ -30,7 +30,7 @@ class Request(NamedTuple):
 
 
 def parse_request(row: Row, headers: Headers) -> Request:
-    """A row as TorchServe hands it over, and its headers -> photo and options.
+    """Parse a row as TorchServe hands it over, and its headers.
 
     Raises `RequestError` (400) when there is no photo or an option is wrong.
     """

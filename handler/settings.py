@@ -27,7 +27,7 @@ class Settings:
 
 
 def parse_settings(config: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
-    """The mapping under `handler:` and the process's variables -> settings.
+    """Parse the mapping under `handler:` and the process's variables.
 
     Raises `ValueError` for a key that is none or a value out of its range: a worker must not
     start with less than its operator asked for.

@@ -48,7 +48,7 @@ def upright(stored: Stored) -> Photo:
 
 
 def from_image(image: Image.Image, declared: Declared, orientation: int) -> Stored:
-    """The picture of a loaded image. Colours as declared become sRGB, transparency becomes white."""
+    """Return the picture of a loaded image. Colours as declared become sRGB, transparency becomes white."""
 
     def strip(top: int, bottom: int) -> Image.Image:
         return image.crop((0, top, image.width, bottom))
@@ -63,7 +63,7 @@ def with_colours(
     mode: str,
     orientation: int = 1,
 ) -> Stored:
-    """The picture whose rows `strip` gives in that Pillow mode, with the colours that are declared."""
+    """Return the picture whose rows `strip` gives in that Pillow mode, with the colours that are declared."""
     found = conversion(declared, mode)
     return Stored(size, lambda top, bottom: _rgb(strip(top, bottom), found), orientation)
 
@@ -76,7 +76,7 @@ def needs_levels(image: Image.Image, declared: Declared) -> bool:
 
 
 def from_levels(data: bytes, declared: Declared, orientation: int) -> Stored:
-    """The picture of a whole PNG of 16 bits."""
+    """Return the picture of a whole PNG of 16 bits."""
     # (H, W) gray or (H, W, 3 or 4) BGR(A), in which OpenCV makes a transparent colour alpha
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:

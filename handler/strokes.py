@@ -111,5 +111,5 @@ def _noise(side: int, stream: int) -> Texture:
 
 
 def _standard(plane: Texture) -> Texture:
-    """The plane with a mean of 0 and a deviation of 1."""
+    """Return the plane with a mean of 0 and a deviation of 1."""
     return (plane - plane.mean()) / max(float(plane.std()), 1e-6)

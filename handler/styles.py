@@ -26,12 +26,12 @@ Style = Callable[[Photo, LineMap, Mask, Mix], Picture]
 
 
 def draw(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
-    """The line map itself as ink on paper: uint8 (H, W)."""
+    """Return the line map itself as ink on paper: uint8 (H, W)."""
     return _to_levels(lines)
 
 
 def sketch(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
-    """A pencil sketch of the person on blank paper: uint8 (H, W).
+    """Draw a pencil sketch of the person on blank paper: uint8 (H, W).
 
     The original app's five steps: the mask isolates the subject, the photo gives the shading, lines give the structure,
     both are multiplied, and the whole is finished. The original's shading is a dodged photo, which levels all skin to
@@ -41,7 +41,7 @@ def sketch(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
 
 
 def composite(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
-    """The blurred photo and the drawing, one laid over the other: uint8 (H, W, 4) RGBA.
+    """Return the blurred photo and the drawing, one laid over the other: uint8 (H, W, 4) RGBA.
 
     On white paper it is `alpha * blurred photo + (1 - alpha) * drawing`, as in the published
     u2net_portrait_composite.py; what shows on other paper is the photo's share and the ink.
@@ -65,7 +65,7 @@ def _blurred_inside(photo: Photo, kept: Mask, sigma: float) -> Photo | Plane:
 
 
 def _blurred(image: _Image, sigma: float) -> _Image:
-    """A Gaussian blur; a wide one is made at a smaller size, where it costs as little as a narrow one."""
+    """Return a Gaussian blur; a wide one is made at a smaller size, where it costs as little as a narrow one."""
     if sigma <= 0:
         return image
     height, width = image.shape[:2]

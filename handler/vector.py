@@ -38,7 +38,7 @@ def vector(drawing: Gray, paper: str | None) -> bytes:
 
 
 def _at_side(drawing: Gray) -> Gray:
-    """The drawing with a long side of `_SIDE`."""
+    """Return the drawing with a long side of `_SIDE`."""
     scale = _SIDE / max(drawing.shape)
     height, width = (max(1, round(side * scale)) for side in drawing.shape)
     return cv2.resize(drawing, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)

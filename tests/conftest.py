@@ -64,7 +64,7 @@ def module_folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def finders() -> Finders:
-    """The models of person and faces, as an archive carries them; skips where they cannot be fetched."""
+    """Return the models of person and faces, as an archive carries them; skips where they cannot be fetched."""
     try:
         return load_finders(person.fetch()[0].parent)
     except WeightsError as error:

@@ -33,7 +33,7 @@ WHEEL = Wheel("mediapipe", "9.9", "manylinux_2_28_x86_64", "311", sha256(BYTES),
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A package index with `WHEEL`, and pip set to it alone."""
+    """Yield a package index with `WHEEL`, and pip set to it alone."""
     with serving(tmp_path / "index", "mediapipe", "9.9", BYTES) as url:
         use(monkeypatch, url)
         yield url

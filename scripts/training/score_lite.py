@@ -74,7 +74,7 @@ def _background(args: argparse.Namespace) -> int:
 
 
 def _cut(args: argparse.Namespace) -> int:
-    """The person cut out first, then drawn."""
+    """Measure drawings of the person cut out first."""
     table = load_plates(args.photos, args.work / "plates", read_hints())
     artist, finder = _artist(args.weights), PersonFinder(person.fetch()[0])
     rows = []

@@ -25,7 +25,7 @@ def heic(
     properties: tuple[bytes, ...] = (),
     brand: bytes = b"heic",
 ) -> bytes:
-    """A grid of `columns` x `rows` times the same tile; `size` and `tile_size` are what is stated."""
+    """Return a grid of `columns` x `rows` times the same tile; `size` and `tile_size` are what is stated."""
     config, coded = _parts()
     whole = size or (columns * WIDTH, rows * HEIGHT)
     kept = [config, _ispe(tile_size), _ispe(whole), *properties]
@@ -64,7 +64,7 @@ def mirrored(axis: int) -> bytes:
 
 
 def _parts() -> tuple[bytes, bytes]:
-    """The decoder's configuration, as a box, and the coded picture of the sample."""
+    """Return the decoder's configuration, as a box, and the coded picture of the sample."""
     data = PICTURE.read_bytes()
     at = data.index(b"hvcC") - 4
     config = data[at : at + int.from_bytes(data[at : at + 4], "big")]

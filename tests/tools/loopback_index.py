@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def wheel_of(package: str, version: str, files: Mapping[str, bytes]) -> bytes:
-    """A wheel that pip accepts, with `files` in it; the same arguments give the same bytes."""
+    """Return a wheel that pip accepts, with `files` in it; the same arguments give the same bytes."""
     info = f"{package}-{version}.dist-info"
     needed = {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n".encode(),
@@ -27,7 +27,7 @@ def wheel_of(package: str, version: str, files: Mapping[str, bytes]) -> bytes:
 
 @contextmanager
 def serving(folder: Path, package: str, version: str, wheel: bytes) -> Iterator[str]:
-    """The address of an index (PEP 503), kept in `folder`, that has this wheel and nothing else."""
+    """Yield the address of an index (PEP 503), kept in `folder`, that has this wheel and nothing else."""
     project = folder / "simple" / package
     project.mkdir(parents=True)
     name = f"{package}-{version}-py3-none-any.whl"
