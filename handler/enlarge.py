@@ -136,5 +136,5 @@ def _halved(plane: Plane) -> Plane:
     return _resized(plane, plane.shape[1] // 2, plane.shape[0] // 2, cv2.INTER_AREA)
 
 
-def _resized(plane: Plane, width: int, height: int, how: int = cv2.INTER_LINEAR) -> Plane:
-    return cv2.resize(plane, (width, height), interpolation=how)
+def _resized(plane: Plane, width: int, height: int, interpolation: int = cv2.INTER_LINEAR) -> Plane:
+    return cv2.resize(plane, (width, height), interpolation=interpolation)

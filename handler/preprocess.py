@@ -122,8 +122,8 @@ def resize(photo: Photo, size: tuple[int, int]) -> Photo:
     if photo.shape[:2] == size:
         return photo
     shrinks = size[0] * size[1] < photo.shape[0] * photo.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(photo, size[::-1], interpolation=how)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(photo, size[::-1], interpolation=interpolation)
 
 
 def reduced(mask: Mask, size: tuple[int, int]) -> Mask:

@@ -60,8 +60,9 @@ def _blurred_inside(photo: Photo, kept: Mask, sigma: float) -> Photo | Plane:
     """Blur the photo, (H, W, 3), so that nothing of what is left out bleeds into what is kept."""
     if sigma <= 0 or kept.min() == 1:
         return _blurred(photo, sigma)
-    inside = _blurred(photo * kept[..., None], sigma)
-    return inside / np.maximum(_blurred(kept, sigma), 1e-3)[..., None]
+    inside: Plane = _blurred(photo * kept[..., None], sigma)
+    inside /= np.maximum(_blurred(kept, sigma), 1e-3)[..., None]
+    return inside
 
 
 def _blurred(image: _Image, sigma: float) -> _Image:

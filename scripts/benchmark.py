@@ -22,19 +22,19 @@ from model.quantization.ranges import PHOTOS, QuantizationError
 from model.weights.errors import WeightsError
 from model.weights.source import Weights
 from scripts.bench import isa
-from scripts.bench.around import measure_around
 from scripts.bench.arrangements import measure_arrangements
 from scripts.bench.inputs import SEEDED, Inputs, Photos, prepare
 from scripts.bench.machine import this_machine
 from scripts.bench.operators import measure_operators
+from scripts.bench.overhead import measure_overhead
 from scripts.bench.packages import PEERS, PEERS_PYTHON, check
 from scripts.bench.race import convert, race
 from scripts.bench.report import (
-    around_table,
     arrangements_table,
     left_out,
     machine_list,
     operators_table,
+    overhead_table,
     rows,
     served_table,
     table,
@@ -124,8 +124,8 @@ def _details(options: argparse.Namespace, own_names: list[str], inputs: Inputs) 
     print(f"\nThe network alone, {fastest}:\n\n" + arrangements_table(found["arrangements"]))
     found["operators"] = measure_operators(own_names, inputs, cores)
     print(f"\nWhere the time goes, {cores} threads:\n\n" + operators_table(found["operators"]))
-    found["around"] = measure_around(inputs, options.rounds)
-    print("\nAround the network, on one core:\n\n" + around_table(found["around"]))
+    found["overhead"] = measure_overhead(inputs, options.rounds)
+    print("\nOverhead around the network, on one core:\n\n" + overhead_table(found["overhead"]))
     return found
 
 

@@ -57,7 +57,7 @@ def _weights(options: argparse.Namespace) -> tuple[str, Weights]:
     try:
         return "hub", resolve_from("hub", options)
     except WeightsError as error:
-        print(f"The hub's weights are not to be had: {error}", file=sys.stderr)
+        print(f"The hub's weights are unavailable: {error}", file=sys.stderr)
         return "lite", resolve_from("lite", options)
 
 

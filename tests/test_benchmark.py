@@ -80,7 +80,7 @@ def check_details(report: dict[str, Any], own_names: list[str]) -> None:
     for row in report["operators"]:
         assert list(row["milliseconds"]) == list(GROUPS)
         assert min(row["milliseconds"].values()) > 0
-    assert [row["megapixels"] for row in report["around"]] == [0.5, 12]
+    assert [row["megapixels"] for row in report["overhead"]] == [0.5, 12]
     assert report["machine"]["precisions"] == offered("cpu", FORMS)
 
 

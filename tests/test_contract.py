@@ -20,25 +20,25 @@ from handler.styles import STYLES
 from tests.tools.hostile import BAD, EITHER, GOOD, HUGE, encoded, picture
 from tests.tools.serving import Server, Stubs
 from tests.tools.shared import needs_shared, shared
-from tests.tools.transports import WAYS, Reply, Ways
+from tests.tools.transports import TRANSPORTS, Reply, Transports
 
 PHOTO = encoded(picture(160, 120), "PNG")
 GRPC = {400: grpc.StatusCode.INVALID_ARGUMENT, 413: grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
 @pytest.fixture(scope="module")
-def ways(server: Server, stubs: Stubs) -> Ways:
-    return Ways(server, stubs)
+def ways(server: Server, stubs: Stubs) -> Transports:
+    return Transports(server, stubs)
 
 
 @pytest.fixture(scope="module")
-def drawn(ways: Ways) -> bytes:
+def drawn(ways: Transports) -> bytes:
     """Return the picture of a good photo, before any harm."""
     return ways.raw(PHOTO).body
 
 
 @pytest.fixture
-def unharmed(server: Server, ways: Ways, drawn: bytes) -> Iterator[None]:
+def unharmed(server: Server, ways: Transports, drawn: bytes) -> Iterator[None]:
     """Around a test that hurts: the worker's process and the picture of a good photo stay as they were."""
     before = workers(server)
     yield
@@ -69,18 +69,18 @@ def check_error(reply: Reply, status: int) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_every_way_in_gives_the_same_picture(ways: Ways, style: str) -> None:
-    bodies = [getattr(ways, way)(PHOTO, style=style, size="200").body for way in WAYS]
+def test_every_way_in_gives_the_same_picture(ways: Transports, style: str) -> None:
+    bodies = [getattr(ways, way)(PHOTO, style=style, size="200").body for way in TRANSPORTS]
     assert len(set(bodies)) == 1
     assert pixels(bodies[0]).shape[:2] == (150, 200)
 
 
-def test_put_is_post(server: Server, ways: Ways) -> None:
+def test_put_is_post(server: Server, ways: Transports) -> None:
     answer = requests.put(server.predictions, data=PHOTO, timeout=60)
     assert (answer.status_code, answer.content) == (200, ways.raw(PHOTO).body)
 
 
-def test_headers_tell_what_the_picture_is(ways: Ways) -> None:
+def test_headers_tell_what_the_picture_is(ways: Transports) -> None:
     headers = ways.raw(PHOTO, style="sketch", frame="face", format="webp").headers
     assert headers["Content-Type"] == "image/webp"
     assert headers["Portrait-Style"] == "sketch"
@@ -97,7 +97,7 @@ def test_accept_decides_the_format(server: Server) -> None:
     assert answer.headers["Content-Type"] == "image/webp"
 
 
-def test_nothing_of_the_upload_is_in_the_answer(ways: Ways) -> None:
+def test_nothing_of_the_upload_is_in_the_answer(ways: Transports) -> None:
     exif = Image.Exif()
     exif[0x010E] = "a secret place"
     photo = encoded(picture(), "JPEG", exif=exif, comment=b"a secret name")
@@ -107,7 +107,7 @@ def test_nothing_of_the_upload_is_in_the_answer(ways: Ways) -> None:
         assert not Image.open(io.BytesIO(body)).getexif()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", TRANSPORTS)
 @pytest.mark.parametrize(
     ("photo", "options", "status"),
     [
@@ -124,30 +124,30 @@ def test_nothing_of_the_upload_is_in_the_answer(ways: Ways) -> None:
     ],
 )
 def test_a_fault_has_one_status_in_every_way(
-    ways: Ways, way: str, photo: bytes, options: dict[str, str], status: int
+    ways: Transports, way: str, photo: bytes, options: dict[str, str], status: int
 ) -> None:
     check_error(getattr(ways, way)(photo, **options), status)
 
 
 @pytest.mark.parametrize("way", ["raw", "grpc"])
-def test_a_photo_over_the_limit_is_413(ways: Ways, way: str) -> None:
+def test_a_photo_over_the_limit_is_413(ways: Transports, way: str) -> None:
     check_error(getattr(ways, way)(HUGE["more than 20 MB"]()), 413)
 
 
-def test_a_body_over_the_limit_is_torchserves_413(ways: Ways) -> None:
+def test_a_body_over_the_limit_is_torchserves_413(ways: Transports) -> None:
     assert ways.raw(bytes(40_000_000)).status == 413
     # a client that is still sending may see its stream torn down before it sees why
     refused = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED)
     assert ways.grpc(bytes(40_000_000)).status in refused
 
 
-def test_an_unknown_model_is_404(ways: Ways) -> None:
+def test_an_unknown_model_is_404(ways: Transports) -> None:
     assert ways.post("nobody", data=PHOTO).status == 404
     assert ways.post("portrait/9.9", data=PHOTO).status == 404
     assert ways.predict({"data": PHOTO}, model="nobody").status == grpc.StatusCode.INTERNAL
 
 
-def test_no_worker_is_503(server: Server, ways: Ways) -> None:
+def test_no_worker_is_503(server: Server, ways: Transports) -> None:
     server.scale(0)
     try:
         assert ways.raw(PHOTO).status == 503
@@ -157,7 +157,7 @@ def test_no_worker_is_503(server: Server, ways: Ways) -> None:
 
 
 @pytest.mark.usefixtures("unharmed")
-def test_a_hundred_bad_requests_harm_nobody(ways: Ways) -> None:
+def test_a_hundred_bad_requests_harm_nobody(ways: Transports) -> None:
     sent = 0
     for name, make in (BAD | HUGE).items():
         status = 413 if name in HUGE else 400
@@ -168,7 +168,7 @@ def test_a_hundred_bad_requests_harm_nobody(ways: Ways) -> None:
 
 
 @pytest.mark.usefixtures("unharmed")
-def test_odd_but_legal_photos_are_drawn(ways: Ways) -> None:
+def test_odd_but_legal_photos_are_drawn(ways: Transports) -> None:
     for name, make in GOOD.items():
         reply = ways.raw(make())
         assert reply.status == 200, name
@@ -195,7 +195,7 @@ def test_odd_but_legal_photos_are_drawn(ways: Ways) -> None:
         ({"Portrait-Style": "../../draw"}, PHOTO, {400}),
     ],
 )
-def test_odd_transport(ways: Ways, headers: dict[str, str], body: bytes, statuses: set[int]) -> None:
+def test_odd_transport(ways: Transports, headers: dict[str, str], body: bytes, statuses: set[int]) -> None:
     sent = {name: value.encode("latin-1") for name, value in headers.items()}
     reply = ways.post(data=body, headers=sent)
     assert reply.status in statuses
@@ -205,32 +205,32 @@ def test_odd_transport(ways: Ways, headers: dict[str, str], body: bytes, statuse
 
 @pytest.mark.usefixtures("unharmed")
 @pytest.mark.parametrize("style", [b"x" * 10_000_000, b"draw\0", b"../draw", b"\xff\xfe"])
-def test_odd_field_values(ways: Ways, style: bytes) -> None:
+def test_odd_field_values(ways: Transports, style: bytes) -> None:
     check_error(ways.post(files={"data": PHOTO, "style": style}), 400)
     check_error(ways.predict({"data": PHOTO, "style": style}), 400)
 
 
-def test_the_wrong_part_and_no_part_tell_how_to_send(ways: Ways) -> None:
+def test_the_wrong_part_and_no_part_tell_how_to_send(ways: Transports) -> None:
     for files in ({"photo": PHOTO}, {"style": b"draw"}):
         reply = ways.post(files=files)
         check_error(reply, 400)
         assert b"curl -F data=@photo.jpg" in reply.body
 
 
-def test_form_encoding_tells_how_to_send(ways: Ways) -> None:
+def test_form_encoding_tells_how_to_send(ways: Transports) -> None:
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert b"curl -T photo.jpg" in ways.post(data=b"photo=me", headers=kind).body
 
 
 @pytest.mark.usefixtures("unharmed")
-def test_a_form_with_a_broken_escape_is_torchserves_own_500(ways: Ways) -> None:
+def test_a_form_with_a_broken_escape_is_torchserves_own_500(ways: Transports) -> None:
     """It reaches no worker; the proxy in deploy/ sends such bodies on as plain bytes."""
     reply = ways.post(data=b"photo=%ff%zz", headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert (reply.status, json.loads(reply.body)["type"]) == (500, "ErrorDataDecoderException")
 
 
 @pytest.mark.usefixtures("unharmed")
-def test_a_client_that_leaves_in_the_middle_harms_nobody(server: Server, ways: Ways) -> None:
+def test_a_client_that_leaves_in_the_middle_harms_nobody(server: Server, ways: Transports) -> None:
     address = ("127.0.0.1", server.run.ports.rest)
     head = f"POST /predictions/portrait HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
     for share in (0, len(PHOTO) // 2, len(PHOTO)):
@@ -287,7 +287,7 @@ def test_grpc_management_describes_and_scales(server: Server, stubs: Stubs) -> N
             service.ScaleWorker(wrong, timeout=10)
 
 
-def test_scaling_while_photos_come_in_gives_no_wrong_picture(server: Server, ways: Ways) -> None:
+def test_scaling_while_photos_come_in_gives_no_wrong_picture(server: Server, ways: Transports) -> None:
     expected, wrong, stop = ways.raw(PHOTO).body, [], threading.Event()
 
     def keep_asking() -> None:
@@ -313,6 +313,6 @@ def test_scaling_while_photos_come_in_gives_no_wrong_picture(server: Server, way
 
 @needs_shared("corpus")
 @pytest.mark.usefixtures("unharmed")
-def test_broken_files_of_the_corpus_are_refused(ways: Ways) -> None:
+def test_broken_files_of_the_corpus_are_refused(ways: Transports) -> None:
     for path in shared("corpus").glob("pngsuite/x*.png"):
         check_error(ways.raw(path.read_bytes()), 400)

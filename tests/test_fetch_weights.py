@@ -223,7 +223,7 @@ def test_nobody_listening_fails_at_once(lock: Path, tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_silence_is_ended(hub: LoopbackHub, lock: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    monkeypatch.setattr(model.weights.hub, "while_alive", lambda call: while_alive(call, patience_s=1))
+    monkeypatch.setattr(model.weights.hub, "while_alive", lambda call: while_alive(call, stall_s=1))
     hub.silent = method
     assert "no answer for 1 s" in refused(lock)
     assert not lock.exists()
@@ -236,7 +236,7 @@ def test_progress_keeps_a_slow_call_alive() -> None:
             watch.tick()
         return "whole"
 
-    assert while_alive(slow, patience_s=0.4) == "whole"
+    assert while_alive(slow, stall_s=0.4) == "whole"
 
 
 def test_a_terminal_shows_progress(tmp_path: Path) -> None:

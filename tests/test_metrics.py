@@ -20,7 +20,7 @@ from handler.options import Options
 from handler.preprocess import Job
 from scripts.serving.paths import SAMPLE
 from tests.tools.serving import Server, Stubs
-from tests.tools.transports import Ways
+from tests.tools.transports import Transports
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = ROOT / "handler" / "metrics.yaml"
@@ -200,7 +200,7 @@ def growth(server: Server, before: dict[str, float]) -> dict[str, float]:
 
 
 def test_a_real_server_shows_what_became_of_requests_over_rest_and_grpc(server: Server, stubs: Stubs) -> None:
-    ways, before = Ways(server, stubs), shown(server)
+    ways, before = Transports(server, stubs), shown(server)
     assert ways.raw(SAMPLE.read_bytes(), style="sketch", frame="face", size="100").status == 200
     assert ways.raw(b"no photo").status == 400
     assert ways.grpc(b"no photo").status == grpc.StatusCode.INVALID_ARGUMENT

@@ -18,7 +18,7 @@ from handler.precision import offered
 from handler.preprocess import prepare
 from handler.request import Request
 from model.export import export, int8_drawing, read
-from model.network.int8 import ByteConv, ByteJoin, ByteSteps, channel_units, int8_network
+from model.network.int8 import ByteConv, ByteJoin, ByteSteps, activation_scales, int8_network
 from model.network.line_model import ByteDrawing, Drawing
 from model.network.u2net import U2Net, pool, upsample_like
 from model.quantization.fidelity import Fidelity, compare
@@ -161,13 +161,13 @@ def test_ranges_are_the_largest_value_of_each_channel_over_all_photos(network: U
 
 
 def test_every_convolution_reads_and_writes_known_units(network: U2Net, ranges: Ranges) -> None:
-    units = channel_units(network, ranges)
+    units = activation_scales(network, ranges)
     shapes = {name: tuple(weight.shape[:2]) for name, weight in named_weights(network)}
     assert {name: (len(out), len(read)) for name, (read, out) in units.items()} == shapes
 
 
 def named_weights(network: U2Net) -> list[tuple[str, Tensor]]:
-    """Return the 3x3 convolutions: name in `channel_units`, weight (out, in, 3, 3)."""
+    """Return the 3x3 convolutions: name in `activation_scales`, weight (out, in, 3, 3)."""
     convs = [(n, p) for n, p in network.named_parameters() if p.ndim == 4 and not n.startswith("fuse")]
     return [(name.removesuffix(".weight").removesuffix(".conv"), weight) for name, weight in convs]
 

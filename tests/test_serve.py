@@ -32,7 +32,7 @@ from scripts.serving.server import Run, check_ports
 from scripts.serving.settings import HOST, ON_CPU, VERSION, Ports, read_properties, settings_of_run, write_properties
 from scripts.serving.state import group_members, read_state
 from tests.tools.serving import Server, Stubs, free_ports, serving
-from tests.tools.transports import WAYS, Ways
+from tests.tools.transports import TRANSPORTS, Transports
 
 LOADED_HERE = FORMS[PRECISIONS[offered("cpu", FORMS)[-1]].form]
 CARRIED = ("handler", "model", "scripts", "requirements", "docs", "config.properties")
@@ -408,17 +408,17 @@ def test_models_cannot_be_registered(server: Server) -> None:
     ] == ["portrait"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", TRANSPORTS)
 def test_photo_of_nearly_20_megabytes_passes_every_way(server: Server, stubs: Stubs, way: str) -> None:
     photo = noise(2560, 2560)
     assert 19_000_000 < len(photo) < 20_000_000
-    reply = getattr(Ways(server, stubs), way)(photo, size="64")
+    reply = getattr(Transports(server, stubs), way)(photo, size="64")
     assert reply.status in (200, grpc.StatusCode.OK)
 
 
 def test_largest_picture_passes(server: Server, stubs: Stubs) -> None:
     options = {"style": "composite", "alpha": "1", "sigma": "0", "size": "4096", "background": "transparent"}
-    reply = Ways(server, stubs).raw(noise(2560, 2560), **options)
+    reply = Transports(server, stubs).raw(noise(2560, 2560), **options)
     assert reply.status == 200
     assert len(reply.body) > 20_000_000
 

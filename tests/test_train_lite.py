@@ -22,7 +22,7 @@ from model.training.train import VIEWS, Data, Recipe, Run, Shape, judge, load_ru
 from model.training.views import batch, example
 from model.weights.loading import load_network
 from model.weights.source import EMBEDDED
-from scripts.training import mix_lite, train_lite
+from scripts.training import average_checkpoints, train_lite
 from tests.tools.portraits import write_portraits
 
 # Much smaller than in use: nothing here depends on size, and without AVX-512 one step on the
@@ -104,12 +104,12 @@ def test_runs_are_mixed_by_their_mean(tmp_path: Path, capsys: pytest.CaptureFixt
     for name, run in zip("ab", runs, strict=True):
         run.best = run.mean
         training.save_run(run, RECIPE, tmp_path / name)
-    assert mix_lite.main([str(tmp_path), "a:best", "b:mean", str(tmp_path / "mixed.safetensors")]) == 0
+    assert average_checkpoints.main([str(tmp_path), "a:best", "b:mean", str(tmp_path / "mixed.safetensors")]) == 0
     mixed = load_network(tmp_path / "mixed.safetensors").state_dict()
     name = "encoder.0.entry.conv.weight"
     torch.testing.assert_close(mixed[name], (runs[0].mean[name] + runs[1].mean[name]) / 2, atol=1e-3, rtol=1e-2)
     capsys.readouterr()
-    assert mix_lite.main([str(tmp_path), "a:worst", str(tmp_path / "x.safetensors")]) == 1
+    assert average_checkpoints.main([str(tmp_path), "a:worst", str(tmp_path / "x.safetensors")]) == 1
     assert capsys.readouterr().err.startswith("a:worst: must be RUN:best or RUN:mean")
 
 

@@ -93,4 +93,5 @@ def _draw(client: PortraitClient, photo: Photo, options: Options) -> Outcome:
 
 def _face(client: PortraitClient, photo: Photo) -> bytes:
     """Where the face was cut is the server's to know: a composite of the photo alone shows it."""
-    return client.draw(photo.data, Options("composite", "face", 1024, "jpeg", alpha=1.0, sigma=0.0)).data
+    cut = Options("composite", "face", size=1024, format="jpeg", alpha=1.0, sigma=0.0)
+    return client.draw(photo.data, cut).data

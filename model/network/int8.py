@@ -209,7 +209,7 @@ def int8_network(network: U2Net, ranges: Ranges, top: int, emulated: bool = Fals
     floating point, on any CPU; slow, and not for export.
     """
     make: MakeConv = partial(EmulatedConv if emulated else ByteConv, top=top)
-    units = channel_units(network, ranges)
+    units = activation_scales(network, ranges)
     layers: dict[str, nn.Module] = {}
     for name, layer in convolutions(network):
         weight, bias = folded(layer)
@@ -230,7 +230,7 @@ def int8_network(network: U2Net, ranges: Ranges, top: int, emulated: bool = Fals
     return FusedU2Net(network, layers, ByteSteps())
 
 
-def channel_units(network: U2Net, ranges: Ranges) -> dict[str, tuple[Tensor, Tensor]]:
+def activation_scales(network: U2Net, ranges: Ranges) -> dict[str, tuple[Tensor, Tensor]]:
     """Layer -> what one step of uint8 is worth in each channel that it reads and that it writes."""
     unit = {name: _unit(top) for name, top in ranges.items()}
     found: dict[str, tuple[Tensor, Tensor]] = {}

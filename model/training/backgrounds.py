@@ -175,5 +175,5 @@ def scene(rng: Generator, size: Size, scenes: Sequence[Image]) -> Image:
     return _stretch(np.ascontiguousarray(cut), size, cv2.INTER_LINEAR)
 
 
-def _stretch(image: Image, size: Size, how: int) -> Image:
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=how).clip(0, 255), np.uint8)
+def _stretch(image: Image, size: Size, interpolation: int) -> Image:
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=interpolation).clip(0, 255), np.uint8)

@@ -84,8 +84,8 @@ def _plate(photo: Photo, side: int, hint: Hint | None) -> Plate:
 
 
 def _resize(image: NDArray[Number], side: int) -> NDArray[Number]:
-    how = cv2.INTER_AREA if side < min(image.shape[:2]) else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (side, side), interpolation=how), image.dtype)
+    interpolation = cv2.INTER_AREA if side < min(image.shape[:2]) else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), image.dtype)
 
 
 def _bytes(plane: Mask) -> NDArray[np.uint8]:

@@ -95,5 +95,5 @@ def _grid(gray: Gray) -> Flow:
 
 
 def _sample(image: Gray, x: Gray, y: Gray, nearest: bool = False) -> Gray:
-    how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    return np.asarray(cv2.remap(image, x, y, how, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    interpolation = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    return np.asarray(cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-PATIENCE_S = 12.0  # the hub's client gives a silent host 10 s before it says so itself
+STALL_S = 12.0  # the hub's client gives a silent host 10 s before it says so itself
 
 
 class Watch:
@@ -22,8 +22,8 @@ class Watch:
         self.last = time.monotonic()
 
 
-def while_alive(call: Callable[[Watch], Result], patience_s: float = PATIENCE_S) -> Result:
-    """`call(watch)`, unless its watch has not ticked for `patience_s` seconds.
+def while_alive(call: Callable[[Watch], Result], stall_s: float = STALL_S) -> Result:
+    """`call(watch)`, unless its watch has not ticked for `stall_s` seconds.
 
     A timeout per socket does not bound look-ups of names, several addresses per host, or retries.
     Raises `TimeoutError`, and leaves the call to its own end: no thread can be stopped from outside.
@@ -40,8 +40,8 @@ def while_alive(call: Callable[[Watch], Result], patience_s: float = PATIENCE_S)
     # daemon: a process must be able to end while the call still hangs
     threading.Thread(target=run, daemon=True).start()
     while not outcome.done():
-        left = watch.last + patience_s - time.monotonic()
+        left = watch.last + stall_s - time.monotonic()
         if left <= 0:
-            raise TimeoutError(f"no answer for {patience_s:.0f} s")
+            raise TimeoutError(f"no answer for {stall_s:.0f} s")
         wait([outcome], timeout=left)
     return outcome.result()

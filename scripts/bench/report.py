@@ -68,7 +68,7 @@ def arrangements_table(found: Sequence[dict[str, Any]]) -> str:
     return _markdown(("workers", "threads each", "photos / s"), cells)
 
 
-def around_table(found: Sequence[dict[str, Any]]) -> str:
+def overhead_table(found: Sequence[dict[str, Any]]) -> str:
     """Markdown: milliseconds of the steps around the network."""
     steps = ("decode_and_frame_ms", "enlarge_ms", "encode_ms")
     cells = ((f"{row['megapixels']:g}", *(f"{row[step]:.0f}" for step in steps)) for row in found)

@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> Run:
 
 
 def opened(host: str, ports: Ports) -> dict[str, str]:
-    """Return the doors for clients and Prometheus, on `host`.
+    """Return the addresses for clients and Prometheus, on `host`.
 
     Management is never opened: whoever reaches it can stop the service.
     """

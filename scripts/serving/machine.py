@@ -95,5 +95,5 @@ def _quota(cgroup: Path) -> float | None:
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """Variables that make a worker fast; it has to be born with them."""
+    """Variables that make a worker fast; set before the process starts."""
     return {"GLIBC_TUNABLES": ALLOCATOR, "OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": str(SPIN_COUNT)}

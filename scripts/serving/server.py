@@ -37,7 +37,7 @@ class Run:
 
 def check_ports(ports: Ports) -> None:
     """Raise `SetupError` when a port is taken, telling by whom if that is known here."""
-    taken = next((port for port in ports.doors() if not is_free(port)), None)
+    taken = next((port for port in ports.listening() if not is_free(port)), None)
     if taken is None:
         return
     state = read_state(folder_of(ports.rest))

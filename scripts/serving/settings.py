@@ -19,7 +19,7 @@ HIGHEST_OFFSET = 65535 - 9000
 
 @dataclass(frozen=True)
 class Ports:
-    """The five doors of one server, where the names of its workers' sockets begin, and the page's door."""
+    """The five ports of one server, where the names of its workers' sockets begin, and the page's port."""
 
     rest: int = 8080
     management: int = 8081
@@ -36,7 +36,7 @@ class Ports:
             raise SetupError(f"--port-offset must be {1024 - cls.grpc} to {HIGHEST_OFFSET}, got {offset}")
         return cls(*(port + offset for port in (8080, 8081, 8082, 7070, 7071, 9000, 8501)))
 
-    def doors(self) -> tuple[int, ...]:
+    def listening(self) -> tuple[int, ...]:
         """Return the ports that a server listens on."""
         return self.rest, self.management, self.metrics, self.grpc, self.grpc_management
 

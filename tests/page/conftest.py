@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from scripts.serving.page import start_page, stop_page
 from scripts.serving.settings import HOST, Ports
-from tests.tools.page_driver import Visitor, launch, write_photo
+from tests.tools.page_driver import PageDriver, launch, write_photo
 from tests.tools.serving import Server
 
 CHROMIUM = shutil.which("chromium")
@@ -50,18 +50,18 @@ def address(start: Callable[[Ports], str], server: Server) -> str:
 
 
 @pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visitor]]:
+def visit(browser: Browser, address: str) -> Iterator[Callable[..., PageDriver]]:
     """Open the page; afterwards nothing was fetched from elsewhere and the browser found no fault."""
     visitors = []
 
-    def open_page(address: str = address, **window: Any) -> Visitor:
-        visitors.append(Visitor(browser, address, **window))
+    def open_page(address: str = address, **window: Any) -> PageDriver:
+        visitors.append(PageDriver(browser, address, **window))
         return visitors[-1]
 
     yield open_page
-    for visitor in visitors:
-        visitor.context.close()
-        assert (visitor.elsewhere, visitor.faults) == ([], [])
+    for driver in visitors:
+        driver.context.close()
+        assert (driver.elsewhere, driver.faults) == ([], [])
 
 
 @pytest.fixture

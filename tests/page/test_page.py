@@ -1,4 +1,4 @@
-"""The page in Chromium, in front of a real TorchServe: what a visitor sees and takes away."""
+"""The page in Chromium, in front of a real TorchServe: what a driver sees and takes away."""
 
 import io
 import re
@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.tools.page_driver import Arrived, Visitor, write_photo
+from tests.tools.page_driver import Arrived, PageDriver, write_photo
 from tests.tools.serving import Server
 
 STYLES = {"draw": "Lines", "sketch": "Pencil", "composite": "Composite"}
@@ -25,72 +25,72 @@ def drawn_by(server: Server, photo: Path, **options: str) -> bytes:
     return answer.content
 
 
-def test_first_there_is_an_example(visit: Callable[..., Visitor]) -> None:
-    visitor = visit()
-    visitor.see("astronaut")
-    visitor.read("An example.")
+def test_first_there_is_an_example(visit: Callable[..., PageDriver]) -> None:
+    driver = visit()
+    driver.see("astronaut")
+    driver.read("An example.")
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_from_upload_to_download(
-    visit: Callable[..., Visitor], server: Server, photo: Path, style: str
+    visit: Callable[..., PageDriver], server: Server, photo: Path, style: str
 ) -> None:
-    visitor = visit()
-    visitor.bring(photo)
-    visitor.see("eileen")
-    visitor.choose("Style", STYLES[style])
-    visitor.see("eileen", STYLES[style])
+    driver = visit()
+    driver.bring(photo)
+    driver.see("eileen")
+    driver.choose("Style", STYLES[style])
+    driver.see("eileen", STYLES[style])
     expected = Arrived("eileen-portrait.png", drawn_by(server, photo, style=style))
-    assert visitor.download(until=expected) == expected
+    assert driver.download(until=expected) == expected
 
 
-def test_options_reach_the_server(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
-    visitor = visit()
-    visitor.bring(photo)
-    visitor.choose("Style", "Composite")
-    visitor.see("eileen", "Composite")
-    visitor.page.get_by_role("slider", name="Share of the photo").press("ArrowLeft")
-    visitor.page.get_by_role("slider", name="Softness of the photo").press("Home")
-    visitor.page.get_by_text("More options").click()
-    visitor.choose("File", "WebP")
-    visitor.choose("Paper", "None")
-    visitor.pick("Long side", "512 pixels")
+def test_options_reach_the_server(visit: Callable[..., PageDriver], server: Server, photo: Path) -> None:
+    driver = visit()
+    driver.bring(photo)
+    driver.choose("Style", "Composite")
+    driver.see("eileen", "Composite")
+    driver.page.get_by_role("slider", name="Share of the photo").press("ArrowLeft")
+    driver.page.get_by_role("slider", name="Softness of the photo").press("Home")
+    driver.page.get_by_text("More options").click()
+    driver.choose("File", "WebP")
+    driver.choose("Paper", "None")
+    driver.pick("Long side", "512 pixels")
     options = {"style": "composite", "alpha": "0.45", "sigma": "0", "size": "512"}
     options |= {"format": "webp", "background": "transparent"}
     expected = Arrived("eileen-portrait.webp", drawn_by(server, photo, **options))
-    assert visitor.download(until=expected) == expected
+    assert driver.download(until=expected) == expected
 
 
-def test_frames(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
-    visitor = visit()
-    visitor.bring(photo)
-    visitor.see("eileen")
-    visitor.page.get_by_text("More options").click()
+def test_frames(visit: Callable[..., PageDriver], server: Server, photo: Path) -> None:
+    driver = visit()
+    driver.bring(photo)
+    driver.see("eileen")
+    driver.page.get_by_text("More options").click()
     for told, frame in (("Square", "stretch"), ("Face", "face")):
-        visitor.choose("Frame", told)
+        driver.choose("Frame", told)
         expected = Arrived("eileen-portrait.png", drawn_by(server, photo, frame=frame))
-        assert visitor.download(until=expected) == expected
+        assert driver.download(until=expected) == expected
 
 
-def test_transparent_paper_is_not_offered_for_jpeg(visit: Callable[..., Visitor], photo: Path) -> None:
-    visitor = visit()
-    visitor.page.get_by_text("More options").click()
-    visitor.choose("Paper", "None")
-    visitor.see("astronaut")
-    visitor.choose("File", "JPEG")
-    visitor.read(re.compile(r"JPEG, \d+ kB"))
-    papers = visitor.page.get_by_role("radiogroup", name="Paper").get_by_role("radio")
+def test_transparent_paper_is_not_offered_for_jpeg(visit: Callable[..., PageDriver], photo: Path) -> None:
+    driver = visit()
+    driver.page.get_by_text("More options").click()
+    driver.choose("Paper", "None")
+    driver.see("astronaut")
+    driver.choose("File", "JPEG")
+    driver.read(re.compile(r"JPEG, \d+ kB"))
+    papers = driver.page.get_by_role("radiogroup", name="Paper").get_by_role("radio")
     expect(papers).to_have_text(["White", "Colour"])
-    assert visitor.download().content.startswith(b"\xff\xd8")
+    assert driver.download().content.startswith(b"\xff\xd8")
 
 
-def test_several_photos_come_in_one_archive(visit: Callable[..., Visitor], server: Server, photo: Path) -> None:
+def test_several_photos_come_in_one_archive(visit: Callable[..., PageDriver], server: Server, photo: Path) -> None:
     other = write_photo(photo.with_name("collins.png"), (256, 160))
-    visitor = visit()
-    visitor.bring(photo, other)
-    visitor.see("eileen")
-    visitor.see("collins")
-    name, data = visitor.download("Download all")
+    driver = visit()
+    driver.bring(photo, other)
+    driver.see("eileen")
+    driver.see("collins")
+    name, data = driver.download("Download all")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         found = {entry[3:]: archive.read(entry) for entry in archive.namelist()}
     assert name == "portraits.zip"

@@ -39,7 +39,7 @@ class Arrived(NamedTuple):
     content: bytes
 
 
-class Visitor:
+class PageDriver:
     """What one person does and sees, in a window of their own.
 
     `elsewhere` holds the addresses that the page fetched from other machines, `faults` what the browser complained of.

@@ -96,7 +96,7 @@ def free_ports() -> Ports:
     """Ports that nothing listens on, below those that the kernel hands out."""
     for offset in random.sample(range(1000, 23000, 50), 100):
         ports = Ports.at(offset)
-        if all(is_free(port) for port in ports.doors()):
+        if all(is_free(port) for port in ports.listening()):
             return ports
     raise RuntimeError("no free ports found in 100 tries")
 

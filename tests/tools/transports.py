@@ -17,7 +17,7 @@ class Reply(NamedTuple):
     headers: dict[str, str]
 
 
-class Ways:
+class Transports:
     """Sends a photo with options in any of the ways; options go where that way keeps them."""
 
     def __init__(self, server: Server, stubs: Stubs) -> None:
@@ -54,4 +54,4 @@ class Ways:
         return Reply(grpc.StatusCode.OK, answer.prediction, {})
 
 
-WAYS = ("raw", "multipart", "json", "grpc")
+TRANSPORTS = ("raw", "multipart", "json", "grpc")

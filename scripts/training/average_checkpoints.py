@@ -1,6 +1,6 @@
 """Averages what several training runs came to, into one file of weights.
 
-    python -m scripts.training.mix_lite WORK balance:best last:mean lite.safetensors
+    python -m scripts.training.average_checkpoints WORK balance:best last:mean lite.safetensors
 
 Runs that went on from one another differ by the chance of their last steps; their mean has less of it
 (Wortsman et al., "Model soups", ICML 2022).

@@ -21,7 +21,7 @@ MEGAPIXELS = (0.5, 12.0)
 _OPTIONS = Options(style="draw", size=1024)
 
 
-def measure_around(inputs: Inputs, rounds: int) -> list[dict[str, Any]]:
+def measure_overhead(inputs: Inputs, rounds: int) -> list[dict[str, Any]]:
     """Median milliseconds of each step, a row for each of `MEGAPIXELS`."""
     pipeline = Pipeline(load(inputs.folder, precision="fp32"), Settings())
     with _one_core():
