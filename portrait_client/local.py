@@ -51,6 +51,8 @@ class LocalPortraits:
     def _ask(self, question: object) -> Any:
         assert self._process.stdin
         assert self._process.stdout
+        if self._process.stdin.closed:
+            raise self._ended()
         try:
             with self._one_at_a_time:
                 pickle.dump(question, self._process.stdin)

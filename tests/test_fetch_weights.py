@@ -16,14 +16,13 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from huggingface_hub import constants
 
 import model.weights.hub
 from model.weights.errors import WeightsError
 from model.weights.hub import HubFile
 from model.weights.source import Weights, resolve
 from model.weights.stall import Watch, while_alive
-from tests.tools.loopback_hub import COMMIT, REPOSITORY, LoopbackHub, serving
+from tests.tools.loopback_hub import COMMIT, REPOSITORY, LoopbackHub, serving, use
 
 ROOT = Path(__file__).parents[1]
 FILE = "portrait.pth"
@@ -39,13 +38,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub
         use(monkeypatch, hub.url, tmp_path)
         yield hub
     huggingface_hub.close_session()
-
-
-def use(monkeypatch: pytest.MonkeyPatch, url: str, tmp_path: Path) -> None:
-    """Do what HF_ENDPOINT and HF_HUB_CACHE do, which the client reads only while it is imported."""
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

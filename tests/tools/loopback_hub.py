@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
 
 REPOSITORY = "someone/portraits"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -122,3 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
         """Nothing: `asked` has it."""
+
+
+def use(monkeypatch: pytest.MonkeyPatch, url: str, tmp_path: Path) -> None:
+    """Do what HF_ENDPOINT and HF_HUB_CACHE do, which the client reads only while it is imported."""
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
