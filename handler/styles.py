@@ -47,7 +47,7 @@ def composite(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
     u2net_portrait_composite.py; what shows on other paper is the photo's share and the ink.
     """
     blurred = _blurred_inside(photo, kept, mix.sigma * max(lines.shape) / 512)
-    cover = 1 - (1 - mix.alpha) * lines
+    cover = 1 - (1 - mix.alpha) * lines  # (H, W): 1 where there is ink, alpha on bare paper
     share = mix.alpha / np.maximum(cover, 1e-6)
     colour = _to_levels(blurred * (share / 255)[..., None])
     return np.dstack([colour, _to_levels(cover * kept)])
@@ -70,7 +70,7 @@ def _blurred(image: _Image, sigma: float) -> _Image:
     if sigma <= 0:
         return image
     height, width = image.shape[:2]
-    reduction = max(1.0, sigma / 4)
+    reduction = max(1.0, sigma / 4)  # a kernel of four pixels' deviation is still a good Gaussian
     soft = cv2.GaussianBlur(_reduced(image, reduction), (0, 0), sigma / reduction)
     return cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC)
 

@@ -36,7 +36,7 @@ class Drawing(nn.Module):
     @torch.jit.export
     def normalised(self, photos: Tensor) -> Tensor:
         """uint8 (B, 3, H, W) -> the network's input, channels last; a black photo stays black."""
-        brightest = photos.amax((1, 2, 3), keepdim=True).clamp(min=1)
+        brightest = photos.amax((1, 2, 3), keepdim=True).clamp(min=1)  # (B, 1, 1, 1)
         scaled = photos.float() / brightest
         normal = (scaled - self.mean.float()) / self.deviation.float()
         return normal.to(self.mean.dtype).contiguous(memory_format=torch.channels_last)
@@ -52,7 +52,7 @@ class Drawing(nn.Module):
     @torch.jit.export
     def lines(self, fused: Tensor) -> Tensor:
         """Fused maps (B, 1, H, W) -> float32 line maps (B, H, W), each stretched to [0, 1]."""
-        maps = fused[:, 0].float()
+        maps = fused[:, 0].float()  # (B, H, W)
         low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
         spread = high - low
         stretched = 1 - (maps - low) / spread.clamp(min=self.flat)

@@ -100,10 +100,12 @@ class Rsu(nn.Module):
         entry: Tensor = self.entry(x)
         x = entry
         skips: list[Tensor] = []
+        # down: (B, mid, H / 2^i, W / 2^i) after layer i, or all at (H, W) where the block is dilated
         for i, layer in enumerate(self.down):
             x = layer(x if i == 0 or self.dilated else pool(x))
             skips.append(x)
         x = self.bottom(x)
+        # up again: each layer sees the map from below, enlarged, beside the skip of its own size
         for layer in self.up:
             skip = skips.pop()
             x = layer(torch.cat((upsample_like(x, skip), skip), 1))
@@ -141,15 +143,17 @@ class U2Net(nn.Module):
     def side_logits(self, x: Tensor) -> list[Tensor]:
         """As `side_maps`, before the sigmoid."""
         skips: list[Tensor] = []
+        # six stages, each at half the size of the one before: (B, out, H / 2^i, W / 2^i)
         for i, stage in enumerate(self.encoder):
             x = stage(x if i == 0 else pool(x))
             skips.append(x)
         features = [skips.pop()]
+        # deepest first; the order of the concatenation is that of the published weights
         for stage in self.decoder:
             skip = skips.pop()
             x = stage(torch.cat((upsample_like(x, skip), skip), 1))
             features.append(x)
-        features.reverse()
+        features.reverse()  # shallowest first, as the side outputs are numbered
         sides: list[Tensor] = []
         for i, side in enumerate(self.sides):
             logits = side(features[i])

@@ -47,6 +47,7 @@ def seeded_photo(seed: int, height: int = INPUT_SIDE, width: int = INPUT_SIDE) -
     """Blotches of all sizes, as photos have them: uint8 RGB (1, 3, H, W); every third is dark."""
     generator = torch.Generator().manual_seed(seed)
     photo = torch.zeros(1, 3, height, width)
+    # power falls with frequency, as in photographs
     for cells in (2, 4, 8, 16, 32, 64, 128):
         blotches = torch.rand(1, 3, cells, cells, generator=generator) - 0.5
         photo += F.interpolate(blotches, (height, width), mode="bicubic") / cells**0.6
