@@ -9,12 +9,14 @@ _LATER = {
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
+    HTTPStatus.INSUFFICIENT_STORAGE,  # TorchServe's, for a worker that was killed or ran out of memory
 }
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BARE = {
     413: "the photo is larger than the server takes",
     404: "there is no portrait model at this address",
 }
+_DIED = "Worker died."  # TorchServe's message with a 500, for the requests that a worker took along
 _BUSY = "ServiceUnavailableException"  # TorchServe's, for a full queue too; it then speaks of workers alone
 
 
@@ -43,17 +45,18 @@ class UnavailableError(PortraitError):
 def error_from(status: int, body: bytes, retry_after: str | None = None) -> PortraitError:
     """Return the error that an answer without a picture tells of."""
     kind, message = _told(status, body)
+    wait_s = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
     if kind == _BUSY:
-        return busy()
-    if status in _LATER:
-        wait_s = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+        return busy(wait_s)
+    # a drawing has no side effects: to ask twice is safe
+    if status in _LATER or message == _DIED:
         return UnavailableError(status, kind, message, wait_s)
     return (RefusedError if 400 <= status < 500 else PortraitError)(status, kind, message)
 
 
-def busy() -> UnavailableError:
+def busy(retry_after_s: float = 0.0) -> UnavailableError:
     """TorchServe's queue is full, or it has no worker."""
-    return UnavailableError(503, _BUSY, "the server is busy or has no worker")
+    return UnavailableError(503, _BUSY, "the server is busy or has no worker", retry_after_s)
 
 
 def _told(status: int, body: bytes) -> tuple[str, str]:

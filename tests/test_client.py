@@ -26,7 +26,17 @@ from portrait_client.batch import Drawer
 from portrait_client.local import LocalPortraits
 from portrait_client.messages import PREDICTIONS, messages
 from scripts.serving.paths import SAMPLE
-from tests.tools.faulty_server import BAD_GATEWAY, BREAKS_OFF, BUSY, HANGS_UP, LOGIN_PAGE, FaultyServer, serving
+from tests.tools.faulty_server import (
+    BAD_GATEWAY,
+    BREAKS_OFF,
+    BUSY,
+    DIED,
+    HANGS_UP,
+    KILLED,
+    LOGIN_PAGE,
+    FaultyServer,
+    serving,
+)
 from tests.tools.option_texts import described
 from tests.tools.serving import Server, Stubs
 
@@ -121,7 +131,7 @@ def test_a_photo_larger_than_the_server_takes(rest: PortraitClient, grpc: GrpcPo
 
 
 @pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize("fault", [BUSY, BAD_GATEWAY, BREAKS_OFF, HANGS_UP])
+@pytest.mark.parametrize("fault", [BUSY, BAD_GATEWAY, KILLED, DIED, BREAKS_OFF, HANGS_UP])
 def test_a_passing_fault_is_tried_again(fault: str) -> None:
     with serving(FaultyServer(PICTURE, [fault, fault])) as faulty, PortraitClient(faulty.url) as client:
         assert client.draw(PHOTO).data == PICTURE
@@ -134,6 +144,8 @@ def test_a_passing_fault_is_tried_again(fault: str) -> None:
     [
         (BUSY, 503, "the server is busy or has no worker"),
         (BAD_GATEWAY, 502, "answered 502"),
+        (KILLED, 507, "Worker killed"),
+        (DIED, 500, "Worker died"),
         (BREAKS_OFF, 0, "no answer from"),
         (HANGS_UP, 0, "no answer from"),
     ],
@@ -161,9 +173,10 @@ def test_waits_longer_each_time_and_as_long_as_the_server_asks() -> None:
     with serving(FaultyServer(PICTURE, [BUSY, BUSY])) as faulty, PortraitClient(faulty.url) as client:
         client.draw(PHOTO)
         assert 1.5 < time.monotonic() - started < 4
-        faulty.faults, faulty.retry_after, started = [BAD_GATEWAY], "3", time.monotonic()
-        client.draw(PHOTO)
-        assert 3 <= time.monotonic() - started < 5
+        for fault in (BAD_GATEWAY, BUSY):
+            faulty.faults, faulty.retry_after, started = [fault], "3", time.monotonic()
+            client.draw(PHOTO)
+            assert 3 <= time.monotonic() - started < 5
 
 
 def test_a_page_is_no_picture() -> None:

@@ -12,6 +12,8 @@ BREAKS_OFF = "breaks off"  # in the middle of the picture
 HANGS_UP = "hangs up"  # without an answer
 LOGIN_PAGE = "login page"  # a proxy's, as 200
 BAD_GATEWAY = "bad gateway"  # a proxy's
+KILLED = "killed"  # TorchServe's 507, for a worker that was
+DIED = "died"  # TorchServe's 500, for one that closed its channel
 
 
 @dataclass
@@ -84,6 +86,14 @@ class _Handler(BaseHTTPRequestHandler):
         told = {"code": 503, "type": "ServiceUnavailableException", "message": "no worker"}
         self.send(503, "application/json", json.dumps(told).encode())
 
+    def be_killed(self) -> None:
+        told = {"code": 507, "type": "InternalServerException", "message": "Worker killed."}
+        self.send(507, "application/json", json.dumps(told).encode())
+
+    def die(self) -> None:
+        told = {"code": 500, "type": "InternalServerException", "message": "Worker died."}
+        self.send(500, "application/json", json.dumps(told).encode())
+
     def break_off(self) -> None:
         picture = self.server_state.picture
         self.send(200, "image/png", picture[:20], length=len(picture))
@@ -108,4 +118,6 @@ _ANSWERS = {
     HANGS_UP: _Handler.hang_up,
     LOGIN_PAGE: _Handler.show_login_page,
     BAD_GATEWAY: _Handler.be_a_bad_gateway,
+    KILLED: _Handler.be_killed,
+    DIED: _Handler.die,
 }
