@@ -75,7 +75,8 @@ def _choose(label: str, table: Mapping[Value, tuple[str, str]]) -> Value:
             default=next(iter(table)),
             required=True,
             format_func=lambda value: table[value][0],
-            key=label,
+            # with another default it is another control, which does not keep the last one's value
+            key=f"{label}-{next(iter(table))}",
             width="stretch",
         )
         st.caption(table[value][1])
