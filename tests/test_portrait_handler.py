@@ -3,6 +3,7 @@
 import fcntl
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ts.context import Context, RequestProcessor
 from ts.utils.util import PredictionException
 
 from handler.cores import Cores
+from handler.finders import Finders
 from handler.portrait_handler import PortraitHandler
 from handler.styles import STYLES
 from portrait_client.picture import content_type_of
@@ -83,9 +85,18 @@ def test_a_photo_is_drawn_with_a_share_of_the_threads(handler: PortraitHandler) 
     assert torch.get_num_threads() == alone
 
 
-def test_faces_are_told_in_the_face_frame(handler: PortraitHandler) -> None:
+def test_faces_are_told_in_the_face_frame(
+    handler: PortraitHandler, finders: Finders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "pipeline", replace(handler.pipeline, finders=finders))
     [(_, headers, _)] = ask(handler, raw(frame="face"))
     assert headers["Portrait-Faces"] == "0"
+
+
+def test_no_number_of_faces_is_claimed_where_nothing_finds_them(handler: PortraitHandler) -> None:
+    [(status, headers, _)] = ask(handler, raw(frame="face"))
+    assert status == 200
+    assert "Portrait-Faces" not in headers
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
