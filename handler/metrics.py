@@ -45,8 +45,6 @@ METRICS = {
     ),
 }
 STAGES = ("preprocess", "inference", "postprocess")
-# Parts of preprocess, of one photo each, where they are asked for.
-FINDERS = ("person", "faces")
 # A refused request has no style: it may have failed before one was known.
 NO_STYLE = "none"
 
@@ -92,7 +90,7 @@ class Tally:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one of `STAGES` for the whole batch, or of `FINDERS` for a photo; one that fails is not noted."""
+        """Time one of `STAGES` for the batch, or a finder for one photo; what fails is not noted."""
         started = time.perf_counter()
         yield
         self._samples.append(Sample("portrait_stage_seconds", time.perf_counter() - started, (name,)))
