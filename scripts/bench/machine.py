@@ -21,6 +21,7 @@ class Machine:
     """What figures were measured on."""
 
     cpu: str
+    gpu: str  # empty without one, or where torch has no CUDA
     cores: int  # that this process may use
     instruction_sets: list[str]  # of `scripts.bench.isa.SETS`, whether used or not
     held_down: dict[str, str]  # variable -> limit, as in `scripts.bench.isa.LIMITS`
@@ -32,6 +33,7 @@ def this_machine(peers: Path) -> Machine:
     """Look around; `peers` is the folder of the venv that has the other engines, if there is one."""
     return Machine(
         cpu=_cpu(),
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
         cores=usable_cores(),
         instruction_sets=instruction_sets(),
         held_down=held_down(),

@@ -40,13 +40,13 @@ def eager(inputs: Inputs, engine: Engine, threads: int) -> Made:
 
 def module(inputs: Inputs, engine: Engine, threads: int) -> Made:
     form, dtype, _ = PRECISIONS[engine.precision]
-    drawing, _ = read_module(inputs.folder / FORMS[form])
-    drawing.prepare(dtype, prefers_plain("cpu"))
+    drawing, _ = read_module(inputs.folder / FORMS[form], engine.device)
+    drawing.prepare(dtype, prefers_plain(engine.device))
 
     def whole(photo: Tensor) -> Tensor:
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            lines: Tensor = drawing(photo)
-        return lines
+            lines: Tensor = drawing(photo.to(engine.device))
+        return lines.cpu()  # a GPU is waited for
 
     return Made(_same, whole, _first)
 

@@ -17,6 +17,7 @@ def machine_list(machine: Machine) -> str:
     limits = " ".join(f"{name}={value}" for name, value in machine.held_down.items())
     lines = {
         "CPU": f"{machine.cpu}, {machine.cores} cores to use",
+        "GPU": machine.gpu or "none",
         "instruction sets": ", ".join(machine.instruction_sets) or "none of those that matter here",
         "held down to": limits or "nothing: all of these are used",
         "the archive is served in": f"{', '.join(machine.precisions)}; the last is taken",

@@ -27,7 +27,7 @@ from scripts.archive.build import build
 from scripts.bench.arrangements import arrangements
 from scripts.bench.service import AT_ONCE, IN_PROCESS, Served, ServedError, Service
 from scripts.serving.java import ensure_java
-from scripts.serving.machine import Arrangement, arrange, usable_cores, usable_memory, worker_environment
+from scripts.serving.machine import Arrangement, arrange, count_gpus, usable_cores, usable_memory, worker_environment
 from scripts.serving.management import describe
 from scripts.serving.paths import ROOT
 from scripts.serving.readiness import wait_until_ready
@@ -46,9 +46,10 @@ def measure_served(weights: Weights, offset: int, requests: int) -> Service:
         archive = Path(folder) / "store" / "portrait.mar"
         build(weights, archive)
         inside = [_in_process(archive, photo, requests, a, Path(folder)) for a in arrangements()]
-        shared = arrange(usable_cores(), usable_memory())
+        gpus = count_gpus()
+        shared = arrange(usable_cores(), usable_memory(), gpus=gpus)
         started = time.perf_counter()
-        with _server(archive, offset, shared, Path(folder)) as run:
+        with _server(archive, offset, shared, gpus, Path(folder)) as run:
             ready = time.perf_counter() - started
             ways = _through(run, photo, requests)
     return Service(ready, tuple(inside), tuple(ways))
@@ -95,10 +96,10 @@ def worker_mb(folder: Path) -> float:
 
 
 @contextmanager
-def _server(archive: Path, offset: int, arrangement: Arrangement, folder: Path) -> Iterator[Run]:
+def _server(archive: Path, offset: int, arrangement: Arrangement, gpus: int, folder: Path) -> Iterator[Run]:
     ports = Ports.at(offset)
     check_ports(ports)
-    run = Run(ports, arrangement, tokens=False, archive=archive, java=ensure_java(), folder=folder / "server")
+    run = Run(ports, arrangement, False, archive, ensure_java(), folder / "server", gpus=gpus)
     process = start(run, tied=True)
     try:
         wait_until_ready(run, process)

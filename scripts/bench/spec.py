@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import torch
+
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, natively_bf16, offered
 from scripts.bench import isa
+
+CPU, GPU = "cpu", "cuda:0"
 
 
 class Engine(NamedTuple):
@@ -15,6 +19,7 @@ class Engine(NamedTuple):
     precision: str
     tuned: bool = False  # in the environment that scripts/serve.sh gives to workers
     model: str = ""  # of a peer, which needs requirements/peers.txt: of `scripts.bench.convert`
+    device: str = CPU
 
     @property
     def peer(self) -> bool:
@@ -29,6 +34,8 @@ ENGINES = {
     "TorchScript bf16": Engine("module", "bf16", tuned=True),
     "TorchScript int8-w7": Engine("module", "int8-w7", tuned=True),
     "TorchScript int8": Engine("module", "int8", tuned=True),
+    "GPU fp32": Engine("module", "fp32", tuned=True, device=GPU),
+    "GPU fp16": Engine("module", "fp16", tuned=True, device=GPU),
     "ONNX Runtime fp32": Engine("onnxruntime", "fp32", model="network.onnx"),
     "ONNX Runtime int8": Engine("onnxruntime", "int8", model="network-int8.onnx"),
     "OpenVINO fp32": Engine("openvino", "fp32", model="network.xml"),
@@ -43,7 +50,7 @@ def candidates(peers: bool) -> list[str]:
 
 
 def split(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """Those of `names` that this CPU has, within the limits of this process; and the reason of each of the others."""
+    """Those of `names` that this machine has, within the limits of this process; and why it lacks the others."""
     found: list[str] = []
     missing: dict[str, list[str]] = {}
     for name in names:
@@ -56,9 +63,10 @@ def split(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
 
 
 def own(names: Iterable[str]) -> list[str]:
-    """Those of `names` that a worker may compute in, the fastest last."""
-    modules = {ENGINES[name].precision: name for name in names if ENGINES[name].maker == "module"}
-    return [modules[precision] for precision in offered("cpu", FORMS) if precision in modules]
+    """Those of `names` that a worker on a CPU may compute in, the fastest last."""
+    engines = {name: ENGINES[name] for name in names}
+    modules = {e.precision: name for name, e in engines.items() if (e.maker, e.device) == ("module", CPU)}
+    return [modules[precision] for precision in offered(CPU, FORMS) if precision in modules]
 
 
 def forms(names: Iterable[str]) -> list[str]:
@@ -68,7 +76,9 @@ def forms(names: Iterable[str]) -> list[str]:
 
 def _reason(engine: Engine) -> str:
     """Why this CPU does not have an engine; empty where it does."""
-    here = offered("cpu", FORMS)
+    if engine.device == GPU:
+        return "" if torch.cuda.is_available() else "no GPU is here, or this torch has no CUDA"
+    here = offered(CPU, FORMS)
     if engine.precision == "bf16" and not natively_bf16():
         return "this CPU does not compute in bf16"
     if engine.maker == "onnxruntime" and isa.is_exceeded():
