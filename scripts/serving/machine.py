@@ -25,7 +25,7 @@ SPIN_COUNT = 5000
 JAVA_BYTES = 1_700_000_000
 WORKER_BYTES = 1_400_000_000
 
-WORKERS_PER_GPU = 4  # decoding, enlarging and encoding stay on the CPU; not tried on a GPU yet
+WORKERS_PER_GPU = 4  # decoding, enlarging and encoding stay on the CPU; tried on a GPU in-process only
 
 
 @dataclass(frozen=True)
