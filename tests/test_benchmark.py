@@ -102,8 +102,11 @@ def test_peers_that_are_not_installed_come_with_the_commands_that_install_them(
     assert "pip install -r requirements/peers.txt" in capsys.readouterr().err
 
 
-def has(monkeypatch: pytest.MonkeyPatch, *sets: str, served_in: tuple[str, ...] = (), limit: str = "") -> None:
-    """Pretend to a CPU with these instruction sets, in a process that is held down to `limit`."""
+def has(
+    monkeypatch: pytest.MonkeyPatch, *sets: str, served_in: tuple[str, ...] = (), limit: str = "", gpu: bool = False
+) -> None:
+    """Pretend to a CPU with these instruction sets, in a process that is held down to `limit`, and to a GPU or none."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(sets, True))
     monkeypatch.setattr(spec, "offered", lambda device, forms: list(served_in))
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
@@ -115,7 +118,9 @@ ZEN4 = (*VNNI, "avx512_bf16")
 W7 = ("fp32", "int8-w7")
 NO_BF16 = "this CPU does not compute in bf16"
 NO_INT8 = "this CPU has no exact instructions for int8"
+NO_GPU = "no GPU is here, or this torch has no CUDA"
 MORE = "ONNX Runtime cannot be held down and this CPU has more"
+GPU = ["GPU fp32", "GPU fp16"]
 BF16, ONNX = ["TorchScript bf16", "OpenVINO bf16"], ["ONNX Runtime fp32", "ONNX Runtime int8"]
 
 
@@ -139,9 +144,18 @@ def test_engines_that_a_cpu_does_not_have_are_left_out_with_the_reason(
 ) -> None:
     has(monkeypatch, *sets, served_in=served_in, limit=limit)
     names, reasons = split(candidates(peers=True))
-    assert reasons == missing
-    assert sorted([*names, *(name for left in missing.values() for name in left)]) == sorted(ENGINES)
+    assert reasons == {**missing, NO_GPU: GPU}
+    assert sorted([*names, *(name for left in reasons.values() for name in left)]) == sorted(ENGINES)
     assert own(names)[-1] == f"TorchScript {served_in[-1]}"
+
+
+def test_a_gpu_is_measured_beside_the_cpu_and_is_not_what_the_cpus_details_are_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    has(monkeypatch, *AVX2, served_in=W7, gpu=True)
+    names, _ = split(candidates(peers=False))
+    assert set(GPU) <= set(names)
+    assert own(names) == ["TorchScript fp32", "TorchScript int8-w7"]
 
 
 def test_one_integer_engine_of_this_project_is_there_at_most() -> None:
@@ -203,7 +217,7 @@ def test_a_machine_is_named_with_all_that_figures_depend_on(tmp_path: Path) -> N
     assert machine.versions["torch"] == torch.__version__
     assert machine.versions["openvino"] == "1.2"
     assert set(machine.instruction_sets) <= set(isa.SETS)
-    assert machine_list(machine).count("\n") == 4
+    assert machine_list(machine).count("\n") == 5
 
 
 @pytest.mark.parametrize(
