@@ -65,7 +65,7 @@ def load(folder: Path, device: str = "cpu", precision: str = AUTO, threads: int 
         torch.set_num_threads(threads)
     settled = settle(precision, offered(device, forms_in(folder)))
     module, info = read_module(folder / FORMS[PRECISIONS[settled].form], device)
-    module.prepare(PRECISIONS[settled].dtype, prefers_plain(device))
+    module.pack(PRECISIONS[settled].dtype, prefers_plain(device))
     return LineDrawer(module, info, settled)
 
 
@@ -75,7 +75,7 @@ def forms_in(folder: Path) -> list[str]:
 
 
 def read_module(path: Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule, ModuleInfo]:
-    """Return an exported module, which runs once its `prepare` was called, and what it says of itself."""
+    """Return an exported module, which runs once its `pack` was called, and what it says of itself."""
     extra = {INFO_FILE: ""}
     with torchscript():
         module: torch.jit.ScriptModule = torch.jit.load(path, map_location=device, _extra_files=extra)

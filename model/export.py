@@ -12,7 +12,7 @@ from handler.module_info import FORMS, INFO_FILE, WEIGHT_TOPS, ModuleInfo
 from handler.precision import offered, prefers_plain
 from model.network.fused import float_network
 from model.network.int8 import int8_network
-from model.network.line_model import ByteDrawing, Drawing, FusedDrawing
+from model.network.line_model import ByteLineModel, FusedLineModel, LineModel
 from model.network.u2net import ARCHITECTURES, U2Net
 from model.quantization.ranges import QuantizationError, Ranges, pass_gate, ranges_and_gate
 from model.weights.loading import load_network
@@ -31,7 +31,7 @@ class ExportError(Exception):
 def export(weights: Weights, folder: Path, calibration: Path | None = None) -> list[ModuleInfo]:
     """Write the network of `weights` to `folder`, a file for each of `handler.module_info.FORMS` -> what was written.
 
-    A module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once its `prepare` has
+    A module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once its `pack` has
     been called with the floating type to compute in. In a process that exports once its bytes depend on the
     arguments alone; in others, torch numbers type names anew.
 
@@ -45,7 +45,7 @@ def export(weights: Weights, folder: Path, calibration: Path | None = None) -> l
     for form in WEIGHT_TOPS:
         info = info_of(network, weights, form)
         path = write_int8(network, ranges, info, folder)
-        found = gate.judge(read(path) if form in offered("cpu", [form]) else int8_drawing(network, ranges, form))
+        found = gate.judge(read(path) if form in offered("cpu", [form]) else int8_line_model(network, ranges, form))
         logger.info("%s against fp32 on %d photos, the worst: %s", form, len(gate.photos), found)
         try:
             pass_gate(form, found)
@@ -60,24 +60,24 @@ def export_float(network: U2Net, weights: Weights, folder: Path) -> ModuleInfo:
     """Write the module for fp32, bf16 and fp16. Raises `ExportError`."""
     info = info_of(network, weights, "float")
     path = folder / FORMS["float"]
-    path.write_bytes(script(FusedDrawing(float_network(network)), info))
-    _compare(Drawing(network).eval(), path)
+    path.write_bytes(script(FusedLineModel(float_network(network)), info))
+    _compare(LineModel(network).eval(), path)
     return info
 
 
 def write_int8(network: U2Net, ranges: Ranges, info: ModuleInfo, folder: Path) -> Path:
     """Write the int8 module that `info` tells of, unjudged -> where."""
     path = folder / FORMS[info.form]
-    path.write_bytes(script(ByteDrawing(int8_network(network, ranges, WEIGHT_TOPS[info.form])), info))
+    path.write_bytes(script(ByteLineModel(int8_network(network, ranges, WEIGHT_TOPS[info.form])), info))
     return path
 
 
-def int8_drawing(network: U2Net, ranges: Ranges, form: str) -> ByteDrawing:
+def int8_line_model(network: U2Net, ranges: Ranges, form: str) -> ByteLineModel:
     """Return what an int8 form draws, without export; emulated where this CPU is not exact in it."""
     emulated = form not in offered("cpu", [form])
-    drawing = ByteDrawing(int8_network(network, ranges, WEIGHT_TOPS[form], emulated)).eval()
-    drawing.prepare(torch.float32, False)
-    return drawing
+    line_model = ByteLineModel(int8_network(network, ranges, WEIGHT_TOPS[form], emulated)).eval()
+    line_model.pack(torch.float32, False)
+    return line_model
 
 
 def info_of(network: U2Net, weights: Weights, form: str) -> ModuleInfo:
@@ -97,11 +97,11 @@ def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def script(drawing: Drawing, info: ModuleInfo) -> bytes:
+def script(line_model: LineModel, info: ModuleInfo) -> bytes:
     """Compile a module to TorchScript with `info` inside, without the paths of its source files."""
     written = io.BytesIO()
     with torchscript():
-        scripted = torch.jit.script(drawing.eval())
+        scripted = torch.jit.script(line_model.eval())
         torch.jit.save(scripted, written, {INFO_FILE: info.to_json()})
     written.seek(0)
     return _without_paths(written)
@@ -128,15 +128,15 @@ _WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")
 def read(path: Path, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModule:
     """Return an exported module, prepared to run on this machine's CPU."""
     module, _ = read_module(path)
-    module.prepare(dtype, prefers_plain("cpu"))
+    module.pack(dtype, prefers_plain("cpu"))
     return module
 
 
-def _compare(drawing: Drawing, path: Path) -> None:
+def _compare(line_model: LineModel, path: Path) -> None:
     module = read(path)
     for photos in probes():
         with torch.inference_mode():
-            worst = float((module(photos) - drawing(photos)).abs().max())
+            worst = float((module(photos) - line_model(photos)).abs().max())
         if not worst <= TOLERANCE:
             raise ExportError(
                 f"the exported module differs from the network by {worst:.2g} on {list(photos.shape)}, "

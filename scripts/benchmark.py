@@ -23,7 +23,7 @@ from model.weights.errors import WeightsError
 from model.weights.source import Weights
 from scripts.bench import isa
 from scripts.bench.arrangements import measure_arrangements
-from scripts.bench.inputs import SEEDED, Inputs, Photos, prepare
+from scripts.bench.inputs import SEEDED, Inputs, Photos, make_inputs
 from scripts.bench.machine import this_machine
 from scripts.bench.operators import measure_operators
 from scripts.bench.overhead import measure_overhead
@@ -92,7 +92,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     print(f"This machine:\n\n{machine_list(machine)}\n")
     names, missing = split(candidates(options.peers))
     photos = Photos(options.photos, options.side, *((2, 1) if options.quick else ()))
-    inputs, weights = prepare(folder, options.weights, photos, forms(names))
+    inputs, weights = make_inputs(folder, options.weights, photos, forms(names))
     report: dict[str, Any] = {"machine": asdict(machine), "weights": weights.name, "left_out": missing}
     report["engines"] = _engines(options, names, inputs, weights)
     if missing:

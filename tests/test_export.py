@@ -11,7 +11,7 @@ from handler.module_info import FORMS, ModuleInfo
 from handler.precision import natively_bf16
 from model.export import ExportError, export, read
 from model.network.fused import FusedConv, apart, convolutions, levels, together
-from model.network.line_model import Drawing
+from model.network.line_model import LineModel
 from model.quantization.fidelity import compare
 from model.weights.loading import load_network
 from model.weights.source import Weights
@@ -25,8 +25,8 @@ def module_file(module_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def eager(weights: Weights) -> Drawing:
-    return Drawing(load_network(weights.path)).eval()
+def eager(weights: Weights) -> LineModel:
+    return LineModel(load_network(weights.path)).eval()
 
 
 def noise(*shape: int) -> Tensor:
@@ -35,13 +35,13 @@ def noise(*shape: int) -> Tensor:
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 64, 96), (1, 3, 32, 32), (2, 3, 33, 95)])
-def test_the_module_draws_what_the_network_draws(module_file: Path, eager: Drawing, shape: tuple[int, ...]) -> None:
+def test_the_module_draws_what_the_network_draws(module_file: Path, eager: LineModel, shape: tuple[int, ...]) -> None:
     with torch.inference_mode():
         torch.testing.assert_close(read(module_file)(noise(*shape)), eager(noise(*shape)), atol=1e-4, rtol=0)
 
 
 @pytest.mark.skipif(not natively_bf16(), reason="this CPU does not compute in bf16")
-def test_bf16_draws_nearly_the_same(module_file: Path, eager: Drawing) -> None:
+def test_bf16_draws_nearly_the_same(module_file: Path, eager: LineModel) -> None:
     photo = noise(1, 3, 128, 96)
     with torch.inference_mode():
         found = compare(read(module_file, torch.bfloat16)(photo)[0], eager(photo)[0])
@@ -63,7 +63,7 @@ def test_a_black_photo_is_no_error(module_file: Path) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_photo_of_one_colour_is_paper(eager: Drawing, level: int) -> None:
+def test_a_photo_of_one_colour_is_paper(eager: LineModel, level: int) -> None:
     photos = torch.full((2, 3, 64, 32), level, dtype=torch.uint8)
     photos[1, :, 20:40, 10:20] = 90
     with torch.inference_mode():
@@ -72,14 +72,14 @@ def test_a_photo_of_one_colour_is_paper(eager: Drawing, level: int) -> None:
     assert float(drawn.min()) == 0
 
 
-def test_a_flat_map_is_paper_and_a_faint_one_is_stretched(eager: Drawing) -> None:
+def test_a_flat_map_is_paper_and_a_faint_one_is_stretched(eager: LineModel) -> None:
     flat, faint = torch.full((1, 1, 8, 8), 0.4), torch.full((1, 1, 8, 8), 0.4)
     flat[..., 3], faint[..., 3] = 0.419, 0.421
     assert bool((eager.lines(flat) == 1).all())
     assert sorted(set(eager.lines(faint).flatten().tolist())) == [0, 1]
 
 
-def test_a_photo_is_divided_by_its_own_maximum(eager: Drawing) -> None:
+def test_a_photo_is_divided_by_its_own_maximum(eager: LineModel) -> None:
     photo = noise(1, 3, 32, 32) // 2
     photo[0, 0, 0, 0] = 100
     both = torch.cat((photo, noise(1, 3, 32, 32)))
@@ -129,7 +129,7 @@ def test_a_small_map_is_convolved_the_same_in_both_layouts(plain: bool, dilation
     maps = torch.rand(2, 16, 13, 22, generator=generator)
     weight, bias = torch.randn(8, 16, 3, 3, generator=generator), torch.randn(8, generator=generator)
     layer = FusedConv(weight, bias, dilation, small=True)
-    layer.prepare(torch.float32, plain)
+    layer.pack(torch.float32, plain)
     expected = F.conv2d(maps, weight, bias, padding=dilation, dilation=dilation)
     with torch.inference_mode():
         torch.testing.assert_close(layer(maps), F.relu(expected), atol=1e-4, rtol=0)

@@ -17,9 +17,9 @@ from handler.options import Options
 from handler.precision import offered
 from handler.preprocess import prepare
 from handler.request import Request
-from model.export import export, int8_drawing, read
+from model.export import export, int8_line_model, read
 from model.network.int8 import ByteConv, ByteJoin, ByteSteps, activation_scales, int8_network
-from model.network.line_model import ByteDrawing, Drawing
+from model.network.line_model import ByteLineModel, LineModel
 from model.network.u2net import U2Net, pool, upsample_like
 from model.quantization.fidelity import Fidelity, compare
 from model.quantization.pictures import photo_files, read_photo, seeded_photo
@@ -71,7 +71,7 @@ def test_every_integer_form_passes_the_gate_on_unseen_photos(
     here = offered("cpu", WEIGHT_TOPS)
     if not here:
         pytest.skip("this CPU is exact in no integer form: the gate emulated both")
-    module, exact = read(tmp_path / FORMS[here[-1]]), Drawing(load_network(weights.path)).eval()
+    module, exact = read(tmp_path / FORMS[here[-1]]), LineModel(load_network(weights.path)).eval()
     batch = torch.cat((seeded_photo(20, 67, 101), seeded_photo(21, 67, 101)))
     with torch.inference_mode():
         drawn, wanted = module(batch), exact(batch)
@@ -88,10 +88,10 @@ def test_emulation_draws_what_the_instructions_draw(network: U2Net, ranges: Rang
         pytest.skip("this CPU is exact in no integer form")
     photo = seeded_photo(22, 96, 64)
     for form in exact:
-        emulated = ByteDrawing(int8_network(network, ranges, WEIGHT_TOPS[form], emulated=True)).eval()
-        emulated.prepare(torch.float32, False)
+        emulated = ByteLineModel(int8_network(network, ranges, WEIGHT_TOPS[form], emulated=True)).eval()
+        emulated.pack(torch.float32, False)
         with torch.inference_mode():
-            assert torch.equal(emulated(photo), int8_drawing(network, ranges, form)(photo))
+            assert torch.equal(emulated(photo), int8_line_model(network, ranges, form)(photo))
 
 
 def test_weights_stay_within_their_bits(network: U2Net, ranges: Ranges) -> None:
@@ -230,7 +230,7 @@ def test_steps_on_bytes_are_those_on_floats(shape: tuple[int, ...]) -> None:
     half = (batch, channels, (height + 1) // 2, (width + 1) // 2)
     deep = torch.randint(0, 256, half, dtype=torch.uint8, generator=generator)
     layer = ByteJoin(torch.ones(16, 2 * channels, 3, 3), torch.zeros(16), 1, ByteConv)
-    layer.prepare(torch.float32, False)
+    layer.pack(torch.float32, False)
     joined = layer.join(deep, skip)
     assert torch.equal(joined[:, channels:], skip)
     assert float((joined[:, :channels].float() - upsample_like(deep.float(), skip)).abs().max()) <= 0.5

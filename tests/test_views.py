@@ -6,7 +6,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.network.line_model import Drawing
+from model.network.line_model import LineModel
 from model.training.backgrounds import PATTERNS, Pattern, behind, without_person
 from model.training.plates import SIDES, Plate, Plates
 from model.training.views import Example, batch, crowd, example, normalise, place, relight
@@ -92,7 +92,7 @@ def test_light_changes_only_the_photo() -> None:
 
 def test_normalising_is_that_of_the_archive() -> None:
     photo = np.random.default_rng(0).integers(0, 180, (32, 48, 3)).astype(np.uint8)
-    archive = Drawing(torch.nn.Identity()).normalised(torch.from_numpy(photo.transpose(2, 0, 1).copy())[None])
+    archive = LineModel(torch.nn.Identity()).normalised(torch.from_numpy(photo.transpose(2, 0, 1).copy())[None])
     assert torch.allclose(normalise(photo)[None], archive, atol=1e-5)
 
 

@@ -2,7 +2,7 @@
 
 The arithmetic of `model.network.u2net.U2Net` in a form that `torch.jit.script` takes and that oneDNN runs
 fast. The shape of the network is written here once; its layers and what happens between them
-(`FloatSteps`, or `ByteSteps` of `model.network.int8`) are given. Nothing here runs before `prepare`.
+(`FloatSteps`, or `ByteSteps` of `model.network.int8`) are given. Nothing here runs before `pack`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,8 +38,8 @@ class FusedConv(nn.Module):
         self.phases = 1
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
-        """Settle type and layout: see `FusedU2Net.prepare`."""
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
+        """Settle type and layout: see `FusedU2Net.pack`."""
         self.plain = plain and self.small
         if self.plain and self.dilation[0] > 1:
             self.phases = self.dilation[0]
@@ -116,9 +116,9 @@ class FusedJoin(nn.Module):
         self.skip = FusedConv(skip, bias, dilation, relu=False, small=small)
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
-        self.deep.prepare(dtype, plain)
-        self.skip.prepare(dtype, plain)
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
+        self.deep.pack(dtype, plain)
+        self.skip.pack(dtype, plain)
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
         # the skip connection first: it can be freed before the other is enlarged, and both are large
@@ -140,8 +140,8 @@ class SideOutput(nn.Module):
         self.bias = bias
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
-        self.taps.prepare(dtype, plain)  # type: ignore[operator]
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
+        self.taps.pack(dtype, plain)  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
         maps = self.taps(x)
@@ -190,13 +190,13 @@ class FusedRsu(nn.Module):
         self.steps = steps
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
-        self.entry.prepare(dtype, plain)  # type: ignore[operator]
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
+        self.entry.pack(dtype, plain)  # type: ignore[operator]
         for layer in self.down:
-            layer.prepare(dtype, plain)  # type: ignore[operator]
-        self.bottom.prepare(dtype, plain)  # type: ignore[operator]
+            layer.pack(dtype, plain)  # type: ignore[operator]
+        self.bottom.pack(dtype, plain)  # type: ignore[operator]
         for layer in self.up:
-            layer.prepare(dtype, plain)  # type: ignore[operator]
+            layer.pack(dtype, plain)  # type: ignore[operator]
 
     def forward(self, entry: Tensor) -> Tensor:
         x = entry
@@ -226,19 +226,19 @@ class FusedU2Net(nn.Module):
         self.steps = steps
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
         """Settle type and layout, and pack what the operators want packed; once after loading.
 
         Maps are channels last; with `plain`, small ones are plain instead, which oneDNN turns into blocks of
         channels and back. Its kernels for these are as fast at any size, and add up in one order.
         """
         for stage in self.encoder:
-            stage.prepare(dtype, plain)  # type: ignore[operator]
+            stage.pack(dtype, plain)  # type: ignore[operator]
         for stage in self.decoder:
-            stage.prepare(dtype, plain)  # type: ignore[operator]
-        self.deepest_side.prepare(dtype, plain)  # type: ignore[operator]
+            stage.pack(dtype, plain)  # type: ignore[operator]
+        self.deepest_side.pack(dtype, plain)  # type: ignore[operator]
         for side in self.sides:
-            side.prepare(dtype, plain)  # type: ignore[operator]
+            side.pack(dtype, plain)  # type: ignore[operator]
 
     def forward(self, photo: Tensor) -> Tensor:
         x = photo

@@ -71,7 +71,7 @@ class ByteConv(nn.Module):
         self.relu = relu
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:  # noqa: ARG002  the float layers use both
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:  # noqa: ARG002  the float layers use both
         """Pack the weights as this machine's kernels want them: a form that cannot be saved."""
         self.weight = pack_bytes(self.weight, self.scale, self.zero_point, self.padding, self.dilation, 1)
 
@@ -86,7 +86,7 @@ class ByteConv(nn.Module):
 class EmulatedConv(ByteConv):
     """`ByteConv` without its instructions: what it draws on CPUs that have them, within a rounding."""
 
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
         """Nothing is packed."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,8 +116,8 @@ class PhotoConv(nn.Module):
         self.around = nn.Buffer((mean * _TOP).round().to(torch.uint8).view(1, 3, 1, 1))
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
-        self.conv.prepare(dtype, plain)
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
+        self.conv.pack(dtype, plain)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
@@ -142,8 +142,8 @@ class ByteJoin(nn.Module):
         self.quarters = []
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
-        self.conv.prepare(dtype, plain)
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
+        self.conv.pack(dtype, plain)
         rows = torch.tensor([[1, 3, 0], [0, 3, 1]], dtype=torch.int8)
         self.quarters = [
             pack_bytes(

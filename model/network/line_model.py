@@ -14,7 +14,7 @@ FLAT = 0.02
 draw its noise."""
 
 
-class Drawing(nn.Module):
+class LineModel(nn.Module):
     """A network with everything its weights expect around it.
 
     uint8 RGB (B, 3, H, W), H and W from 32 -> float32 line maps (B, H, W) in [0, 1], 0 ink and
@@ -59,17 +59,17 @@ class Drawing(nn.Module):
         return torch.where(spread < self.flat, torch.ones_like(maps), stretched)
 
 
-class FusedDrawing(Drawing):
-    """What is exported; runs after `prepare`."""
+class FusedLineModel(LineModel):
+    """What is exported; runs after `pack`."""
 
     @torch.jit.export
-    def prepare(self, dtype: torch.dtype, plain: bool) -> None:
-        """Settle, once after loading, how the network computes: see `model.network.fused.FusedU2Net.prepare`."""
+    def pack(self, dtype: torch.dtype, plain: bool) -> None:
+        """Settle, once after loading, how the network computes: see `model.network.fused.FusedU2Net.pack`."""
         self.mean = self.mean.to(dtype)
-        self.network.prepare(dtype, plain)  # type: ignore[operator]
+        self.network.pack(dtype, plain)  # type: ignore[operator]
 
 
-class ByteDrawing(FusedDrawing):
+class ByteLineModel(FusedLineModel):
     """What is exported in int8; its network reads the photo's bytes and normalises them itself."""
 
     def forward(self, photos: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from handler.errors import RequestError
 from handler.preprocess import INPUT_SIDE
 from model.files import write_whole
 from model.network.fused import convolutions, rsus
-from model.network.line_model import Drawing
+from model.network.line_model import LineModel
 from model.network.u2net import U2Net
 from model.quantization.fidelity import Fidelity, compare, worst
 from model.quantization.pictures import photo_files, read_photo
@@ -47,9 +47,9 @@ class Gate:
     @classmethod
     def of(cls, network: U2Net, photos: Sequence[Tensor]) -> "Gate":
         """Return the gate for all forms of `network`."""
-        drawing = Drawing(network).eval()
+        line_model = LineModel(network).eval()
         with torch.inference_mode():
-            return cls(photos, [drawing(photo)[0] for photo in _shown(photos, "drawing in fp32")])
+            return cls(photos, [line_model(photo)[0] for photo in _shown(photos, "drawing in fp32")])
 
     def judge(self, draw: Draw) -> Fidelity:
         """Return the worst that `draw`, from uint8 photos to line maps, comes to."""
@@ -116,7 +116,7 @@ def record_ranges(network: U2Net, photos: Iterable[Tensor]) -> Ranges:
     handles = [module.register_forward_hook(watch(name)) for name, module in watched]
     with torch.inference_mode():
         for photo in photos:
-            Drawing(network).eval()(photo)
+            LineModel(network).eval()(photo)
     for handle in handles:
         handle.remove()
     return ranges

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.files import whole
-from model.network.line_model import Drawing
+from model.network.line_model import LineModel
 from model.network.u2net import U2Net
 from model.training.backgrounds import Image
 from model.training.plates import Plates
@@ -28,7 +28,7 @@ def line_map(network: U2Net, photo: Image) -> Tensor:
 
 def drawing_of(network: U2Net, photo: Image) -> NDArray[np.uint8]:
     """RGB uint8 (H, W, 3) -> uint8 (H, W), 0 ink and 255 paper, stretched as in the archive."""
-    lines = Drawing(network).lines(line_map(network, photo))[0].numpy()
+    lines = LineModel(network).lines(line_map(network, photo))[0].numpy()
     return (lines * 255).round().astype(np.uint8)  # type: ignore[no-any-return]
 
 

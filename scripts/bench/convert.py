@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from handler.precision import sums_exactly
-from model.network.line_model import Drawing
+from model.network.line_model import LineModel
 from model.weights.loading import load_network
 from scripts.bench.inputs import Inputs
 
@@ -100,9 +100,9 @@ def _example(inputs: Inputs) -> torch.Tensor:
 
 
 def _calibration(inputs: Inputs) -> list[Any]:
-    drawing = Drawing(load_network(inputs.weights))
+    line_model = LineModel(load_network(inputs.weights))
     photos = torch.load(inputs.photos)["calibration"]
-    return [drawing.normalised(photo[None]).contiguous().numpy() for photo in photos]
+    return [line_model.normalised(photo[None]).contiguous().numpy() for photo in photos]
 
 
 if __name__ == "__main__":

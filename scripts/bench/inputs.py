@@ -47,7 +47,7 @@ class Inputs:
         return self.folder / "photos.pt"
 
 
-def prepare(folder: Path, source: str, photos: Photos, forms: Iterable[str]) -> tuple[Inputs, Weights]:
+def make_inputs(folder: Path, source: str, photos: Photos, forms: Iterable[str]) -> tuple[Inputs, Weights]:
     """Write all inputs, with modules of these `forms` and the float one.
 
     `source` is a seeded size, or as for `resolve`. All int8 of the run is made from the same photos,

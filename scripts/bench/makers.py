@@ -13,7 +13,7 @@ from torch import Tensor
 from handler.inference import read_module
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, natively_bf16, prefers_plain
-from model.network.line_model import Drawing
+from model.network.line_model import LineModel
 from model.weights.loading import load_network
 from scripts.bench.inputs import Inputs
 from scripts.bench.spec import Engine
@@ -28,24 +28,24 @@ class Made(NamedTuple):
 
 
 def eager(inputs: Inputs, engine: Engine, threads: int) -> Made:
-    drawing = Drawing(load_network(inputs.weights)).eval()
+    line_model = LineModel(load_network(inputs.weights)).eval()
 
     # as the original app runs it: the memory format that tensors have by themselves
     def whole(photo: Tensor) -> Tensor:
-        fused: Tensor = drawing.network(drawing.normalised(photo).contiguous())
-        return drawing.lines(fused)
+        fused: Tensor = line_model.network(line_model.normalised(photo).contiguous())
+        return line_model.lines(fused)
 
     return Made(_same, whole, _first)
 
 
 def module(inputs: Inputs, engine: Engine, threads: int) -> Made:
     form, dtype, _ = PRECISIONS[engine.precision]
-    drawing, _ = read_module(inputs.folder / FORMS[form], engine.device)
-    drawing.prepare(dtype, prefers_plain(engine.device))
+    line_model, _ = read_module(inputs.folder / FORMS[form], engine.device)
+    line_model.pack(dtype, prefers_plain(engine.device))
 
     def whole(photo: Tensor) -> Tensor:
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            lines: Tensor = drawing(photo.to(engine.device))
+            lines: Tensor = line_model(photo.to(engine.device))
         return lines.cpu()  # a GPU is waited for
 
     return Made(_same, whole, _first)
@@ -79,11 +79,11 @@ MAKERS: dict[str, Callable[[Inputs, Engine, int], Made]] = {
 
 
 def _peer(inputs: Inputs, run: Callable[[Any], Any]) -> Made:
-    drawing = Drawing(load_network(inputs.weights))
+    line_model = LineModel(load_network(inputs.weights))
     return Made(
-        lambda photo: drawing.normalised(photo).contiguous().numpy(),
+        lambda photo: line_model.normalised(photo).contiguous().numpy(),
         run,
-        lambda fused: drawing.lines(torch.from_numpy(fused))[0],
+        lambda fused: line_model.lines(torch.from_numpy(fused))[0],
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handler.module_info import WEIGHT_TOPS
-from model.export import int8_drawing
+from model.export import int8_line_model
 from model.files import whole
 from model.network.u2net import U2Net
 from model.quantization.ranges import (
@@ -52,7 +52,7 @@ def _judge(network: U2Net, ranges: Ranges, unseen: Sequence[Path]) -> None:
     """Print how near each integer form comes to fp32; raises `QuantizationError` where the gate refuses one."""
     gate = Gate.of(network, [calibration_photo(path) for path in unseen])
     for form in WEIGHT_TOPS:
-        found = gate.judge(int8_drawing(network, ranges, form))
+        found = gate.judge(int8_line_model(network, ranges, form))
         print(f"{form} against fp32, the worst of {len(unseen)} photos that were not recorded: {found}")
         pass_gate(form, found)
 
