@@ -30,8 +30,15 @@ class LineDrawer:
         """uint8 (H, W, 3) RGB, H and W from 32 -> float32 (H, W) in [0, 1], 0 ink and 1 paper.
 
         Inputs may differ in size. A CPU takes them one by one, for a batch is no faster there and
-        would need its memory; a GPU takes those of one size together.
+        would need its memory; a GPU takes those of one size together. Equal ones are drawn once: one photo in
+        several styles.
         """
+        firsts = [next(j for j in range(i + 1) if np.array_equal(inputs[j], inputs[i])) for i in range(len(inputs))]
+        distinct = sorted(set(firsts))
+        maps = dict(zip(distinct, self._draw_distinct([inputs[i] for i in distinct]), strict=True))
+        return [maps[i] for i in firsts]
+
+    def _draw_distinct(self, inputs: Sequence[Photo]) -> list[LineMap]:
         maps: dict[int, LineMap] = {}
         for group in self._groups(inputs):
             photos = np.stack([inputs[i] for i in group])
