@@ -1,8 +1,9 @@
 """The program that `portrait_client.local` starts: draws with the handler of the archive that it is given.
 
 It imports nothing of portrait_client, and `handler` from the archive alone. Over standard input come the archive's path
-and then photos with their options; over standard output go what is wrong with the archive and then answers. Each is
-a pickle.
+with the folder where another process has unpacked it, if one has, and then photos, each with the options of its
+pictures. Over standard output go what is wrong with the archive, twice: when it is unpacked, with the folder, and when
+it is loaded; and then lists of answers. Each is a pickle.
 """
 
 import importlib
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 Answer = tuple[int, bytes, dict[str, str]]  # status, body and headers, as over HTTP
-Draw = Callable[[bytes, dict[str, str]], Answer]
+Draw = Callable[[bytes, list[dict[str, str]]], list[Answer]]
 
 _BUILD = "build it:  .venv/bin/python -m scripts.build_archive --weights auto"
 _INSTALL = "pip install 'portrait-client[local]', or '.[local]' in a clone"
@@ -35,16 +36,23 @@ def main() -> None:
     """Load the archive, then answer until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's, who lets the photo under way be finished
     answers = _own_output()
-    with open(0, "rb", closefd=False) as questions, tempfile.TemporaryDirectory(prefix="portrait-") as folder:
+    with open(0, "rb", closefd=False) as questions, tempfile.TemporaryDirectory(prefix="portrait-") as own:
+        if not questions.peek(1):
+            return  # another process has found the archive unfit
+        archive, folder = pickle.load(questions)
         try:
-            draw = load(Path(pickle.load(questions)), Path(folder))
+            if folder is None:
+                folder = own
+                unpack(archive, Path(folder))
+            _put(("", folder), answers)
+            draw = load(archive, Path(folder))
         except UnfitError as error:
             _put((error.kind, str(error)), answers)
             return
         _put(("", ""), answers)
         while questions.peek(1):
-            photo, fields = pickle.load(questions)
-            _put(draw(photo, fields), answers)
+            photo, options = pickle.load(questions)
+            _put(draw(photo, options), answers)
 
 
 def _own_output() -> BinaryIO:
@@ -59,8 +67,8 @@ def _put(answer: object, answers: BinaryIO) -> None:
     answers.flush()
 
 
-def load(archive: Path, folder: Path) -> Draw:
-    """Unpack `archive` into `folder` and load its handler from there. Raises `UnfitError`."""
+def unpack(archive: str, folder: Path) -> None:
+    """Unpack `archive` into `folder`. Raises `UnfitError` for what is no archive with a handler."""
     try:
         with zipfile.ZipFile(archive) as entries:
             entries.extractall(folder)
@@ -70,12 +78,12 @@ def load(archive: Path, folder: Path) -> Draw:
         raise UnfitError("NoArchive", f"{archive} does not load ({error}); {_BUILD}") from error
     if not (folder / "handler" / "__init__.py").is_file():
         raise UnfitError("NoArchive", f"{archive} holds no handler to draw with; {_BUILD}")
+
+
+def load(archive: str, folder: Path) -> Draw:
+    """Load the handler of `archive`, which was unpacked into `folder`, from there. Raises `UnfitError`."""
     # not this program's own folder, whose modules are no other's business
     sys.path[:] = [str(folder), *(path for path in sys.path if path != str(Path(__file__).parent))]
-    return _fitting(archive, folder)
-
-
-def _fitting(archive: Path, folder: Path) -> Draw:
     try:
         return _drawer(folder)
     except Exception as error:  # whatever the code of an archive may raise
@@ -94,12 +102,11 @@ def _drawer(folder: Path) -> Draw:
     config = yaml.safe_load((folder / "model-config.yaml").read_text())
     drawer = pipeline.load_pipeline(folder, config, os.environ)
 
-    def draw(photo: bytes, fields: dict[str, str]) -> Answer:
-        try:
-            drawn = drawer.draw_one(photo, fields)
-        except errors.RequestError as error:
-            drawn = answer.refusal(error)
-        return int(drawn.status), drawn.body, drawn.headers
+    def draw(photo: bytes, options: list[dict[str, str]]) -> list[Answer]:
+        rows = [{"data": photo, **fields} for fields in options]
+        outcomes = drawer.draw_batch(rows, [{}] * len(rows))
+        answers = [answer.refusal(one) if isinstance(one, errors.RequestError) else one for one in outcomes]
+        return [(int(one.status), one.body, one.headers) for one in answers]
 
     return draw
 

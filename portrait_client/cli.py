@@ -1,101 +1,105 @@
-"""The client: `portrait photo.jpg` writes photo-portrait.png. Installed as `portrait`."""
+"""The client: `portrait photo.jpg` writes photo-draw.png. Installed as `portrait`."""
 
-import argparse
 import sys
+import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import fields
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from portrait_client import Options, PortraitClient, PortraitError, __version__
-from portrait_client.batch import INTERRUPTED, Drawer, Report, draw_all
-from portrait_client.files import Failure, plan
-from portrait_client.local import LocalPortraits
-from portrait_client.options import FORMATS, FRAMES, HELP, LINES, SCENES, STYLES
-from portrait_client.rest import GRPC_SERVER, SERVER
-from portrait_client.tokens import KEY_FILE, VARIABLE, find_token
+from portrait_client import PortraitClient, PortraitError
+from portrait_client.account import put_path, say, tell
+from portrait_client.address import GRPC_SERVER, SERVER
+from portrait_client.arguments import Command, parse
+from portrait_client.batch import AT_ONCE, Drawer, Report, draw_all, still_wanted
+from portrait_client.errors import UNREACHABLE
+from portrait_client.local import LocalPortraits, crew_for
+from portrait_client.plan import Task, plan
+from portrait_client.search import Search, search
+from portrait_client.single import STREAM, check_single, draw_single
+from portrait_client.tokens import find_token
+from portrait_client.watch import PAUSE_S, Arrivals
 
-ARCHIVE = Path("build", "model-store", "portrait.mar")  # where serve.sh puts it, in a clone
-_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "svg": ".svg"}
 _INTERRUPTED = 130  # as shells have it
+_NOBODY = "Start one here with  bash scripts/serve.sh, name another with --server, or draw without one with --local"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw the photos; status 0 when every portrait is there, 1 when one is not, 130 after Ctrl-C."""
-    options = _parser().parse_args(argv)
-    tasks, amiss = plan(options.photos, options.out, _SUFFIXES[options.format or "png"])
+    """Draw the photos; status 0 when every picture is there, 1 when one is not, 130 after Ctrl-C."""
+    command = parse(argv)
     try:
-        with _drawer(options) as drawer:
-            at_once = 1 if options.local else options.at_once
-            report = draw_all(tasks, drawer, _options(options), at_once=at_once, force=options.force)
-    except (PortraitError, ModuleNotFoundError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    _tell(report, amiss)
-    if report.stopped_by == INTERRUPTED:
+        if command.picture:
+            return _draw_one(command, command.picture)
+        return _watch(command) if command.given.watch else _draw_found(command)
+    except PortraitError as error:
+        say(_told(error, command))
+    except (ModuleNotFoundError, ValueError, OSError) as error:
+        say(str(error))
+    except KeyboardInterrupt:
         return _INTERRUPTED
-    return 1 if report.failed or report.untried or amiss else 0
+    return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="portrait",
-        description="Draw portraits of photos: photo.jpg becomes photo-portrait.png.",
-        epilog="A portrait that is there is left as it is, so that an interrupted folder goes on where it stopped.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, a folder or a glob in quotes")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write there, not beside the photos")
-    parser.add_argument("--force", action="store_true", help="overwrite portraits that are there")
-    parser.add_argument("--at-once", type=_count, default=4, metavar="N", help="photos at once; default: 4")
-    _add_drawing_options(parser.add_argument_group("how it is drawn (without: as the server does)"))
-    _add_server_options(parser.add_argument_group("who draws"))
-    return parser
+def _draw_one(command: Command, picture: Path) -> int:
+    check_single(command.photos[0], picture)
+    with _drawer(command, at_once=1) as drawer:
+        draw_single(command.photos[0], picture, command.options[0], drawer)
+    if picture != STREAM and not command.given.quiet:
+        put_path(picture)
+    return 0
 
 
-def _add_drawing_options(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--style", choices=STYLES, help=HELP["style"])
-    group.add_argument("--frame", choices=FRAMES, help=HELP["frame"])
-    group.add_argument("--scene", choices=SCENES, help=HELP["scene"])
-    group.add_argument("--line", choices=LINES, help=HELP["line"])
-    group.add_argument("--size", type=_size, help=HELP["size"])
-    group.add_argument("--format", choices=FORMATS, help=HELP["format"])
-    group.add_argument("--background", help=HELP["background"])
-    group.add_argument("--alpha", type=float, help=HELP["alpha"])
-    group.add_argument("--sigma", type=float, help=HELP["sigma"])
+def _draw_found(command: Command) -> int:
+    found, given = search(command.photos), command.given
+    tasks, report = _wanted(command, found, given.force)
+    if tasks:
+        at_once = _at_once(command, len(tasks))
+        with _drawer(command, at_once) as drawer:
+            draw_all(tasks, drawer, report, at_once=at_once, progress=False if given.quiet else None)
+    _tell(report, found, command)
+    if report.interrupted:
+        return _INTERRUPTED
+    return 1 if report.failed or report.untried or found.failures else 0
 
 
-def _add_server_options(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--server", help=f"default: {SERVER}, with --grpc {GRPC_SERVER}")
-    group.add_argument("--grpc", action="store_true", help="by gRPC instead of REST")
-    group.add_argument("--token", help=f"default: ${VARIABLE}, or {KEY_FILE} for a server on this machine")
-    group.add_argument("--key-file", type=Path, metavar="FILE", help="take the token from TorchServe's key file")
-    group.add_argument("--local", action="store_true", help="draw on this machine, without a server")
-    group.add_argument("--archive", type=Path, default=ARCHIVE, help="what --local runs; default: %(default)s")
+def _watch(command: Command) -> int:
+    """Draw photos as they arrive, until Ctrl-C, or until none can be drawn from the start."""
+    if search(command.photos).failures:  # what is not there cannot be watched
+        return _draw_found(command)
+    arrivals, at_once, drew = Arrivals(), _at_once(command, sys.maxsize), False
+    with _drawer(command, at_once) as drawer, suppress(KeyboardInterrupt):
+        while True:
+            for photos, force in arrivals.among(search(command.photos).photos, command.given.force):
+                tasks, report = _wanted(command, Search(photos), force)
+                draw_all(tasks, drawer, report, at_once=at_once, progress=False)
+                _tell(report, Search(), command)
+                drew = drew or bool(report.drawn)
+                if report.interrupted or (report.stopped_by and not drew):
+                    return 0 if report.interrupted else 1
+                if report.stopped_by:
+                    arrivals.forget(photos)
+            time.sleep(PAUSE_S)
+    return 0
 
 
-def _count(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"must be a number from 1, got {text}")
-    return int(text)
+def _wanted(command: Command, found: Search, force: bool) -> tuple[list[Task], Report]:
+    tasks, failures = plan(found.photos, command.options, command.out, command.given.name)
+    waiting, report = still_wanted(tasks, force=force)
+    report.failed += failures
+    return waiting, report
 
 
-def _size(text: str) -> int | str:
-    if text != "native" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be native or a number of pixels, got {text}")
-    return text if text == "native" else int(text)
+def _at_once(command: Command, photos: int) -> int:
+    given = command.given
+    return given.at_once or (crew_for(photos) if given.local else AT_ONCE)
 
 
-def _options(given: argparse.Namespace) -> Options:
-    return Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
-
-
-def _drawer(options: argparse.Namespace) -> AbstractContextManager[Drawer]:
-    if options.local:
-        return LocalPortraits(options.archive)
-    server = options.server or (GRPC_SERVER if options.grpc else SERVER)
-    token = find_token(options.token, options.key_file, server)
-    if not options.grpc:
+def _drawer(command: Command, at_once: int) -> "AbstractContextManager[Drawer]":
+    given = command.given
+    if given.local:
+        return LocalPortraits(given.archive, at_once)
+    server = given.server or (GRPC_SERVER if given.grpc else SERVER)
+    token = find_token(given.token, given.key_file, server)
+    if not given.grpc:
         return PortraitClient(server, token)
     # only here: gRPC is an extra
     from portrait_client.grpc_client import GrpcPortraitClient
@@ -103,21 +107,12 @@ def _drawer(options: argparse.Namespace) -> AbstractContextManager[Drawer]:
     return GrpcPortraitClient(server, token)
 
 
-def _tell(report: Report, amiss: Sequence[Failure]) -> None:
-    """Paths of new portraits on stdout, for other programs; the account on stderr."""
-    for path in report.drawn:
-        print(path)
-    failed = [*amiss, *report.failed]
-    for failure in failed:
-        print(f"{failure.name}: {failure.reason}", file=sys.stderr)
-    interrupted = report.stopped_by == INTERRUPTED
-    untried = "interrupted; the same command goes on" if interrupted else "they would fail alike"
-    counts = {
-        "drawn": len(report.drawn),
-        "there already (--force draws anew)": len(report.there),
-        "failed": len(failed),
-        f"not tried ({untried})": report.untried,
-    }
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    if sum(counts.values()) != len(report.drawn) or len(report.drawn) != 1:
-        print(f"{told or 'Nothing to draw: these are portraits'}.", file=sys.stderr)
+def _tell(report: Report, found: Search, command: Command) -> None:
+    tell(report, found, command.given.quiet)
+    if report.stopped_by:
+        say(_told(report.stopped_by, command))
+
+
+def _told(error: PortraitError, command: Command) -> str:
+    nobody = error.type == UNREACHABLE and not command.given.local
+    return f"{error.message} {_NOBODY}" if nobody else error.message

@@ -16,6 +16,11 @@ _BARE = {
     413: "the photo is larger than the server takes",
     404: "there is no portrait model at this address",
 }
+_WAYS_OUT = {
+    401: "give the server's inference key as token (--token or --key-file), or $PORTRAIT_TOKEN",
+    404: "the address may lack a path, or name a version that is not served",
+    413: "send a smaller photo",
+}
 _DIED = "Worker died."  # TorchServe's message with a 500, for the requests that a worker took along
 _BUSY = "ServiceUnavailableException"  # TorchServe's, for a full queue too; it then speaks of workers alone
 
@@ -51,7 +56,14 @@ def error_from(status: int, body: bytes, retry_after: str | None = None) -> Port
     # a drawing has no side effects: to ask twice is safe
     if status in _LATER or message == _DIED:
         return UnavailableError(status, kind, message, wait_s)
-    return (RefusedError if 400 <= status < 500 else PortraitError)(status, kind, message)
+    kind_of_error = RefusedError if 400 <= status < 500 else PortraitError
+    way_out = _WAYS_OUT.get(status)
+    return kind_of_error(status, kind, f"{message.rstrip('.')}; {way_out}" if way_out else message)
+
+
+def moved(status: int, place: str) -> PortraitError:
+    """Return the error for an address that sends its askers elsewhere, which a photo does not follow unasked."""
+    return RefusedError(status, "Moved", f"the server is at another address: {place}")
 
 
 def busy(retry_after_s: float = 0.0) -> UnavailableError:

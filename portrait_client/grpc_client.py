@@ -2,17 +2,24 @@
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from tenacity import Retrying
 
+from portrait_client.address import GRPC_SERVER, split
 from portrait_client.errors import UNREACHABLE, PortraitError, RefusedError, UnavailableError, busy, error_from
-from portrait_client.options import DEFAULTS, Options
+from portrait_client.options import DEFAULTS, Options, with_keywords
+from portrait_client.photo import Photo, read_photo
 from portrait_client.picture import Picture, content_type_of
-from portrait_client.rest import ANSWER_S, GRPC_SERVER
+from portrait_client.rest import ANSWER_S, one_by_one
 from portrait_client.retry import RETRIES, policy
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from portrait_client.options import Keywords
 
 try:
     import grpc
@@ -41,7 +48,9 @@ _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 class GrpcPortraitClient:
     """Draws by a server over gRPC; safe to share between threads.
 
-    `server` is host:port, or an https address for TLS.
+    `server` is host:port, or an https address for TLS. `retries` as for `PortraitClient`; `timeout_s` is for a whole
+    try. TorchServe's answers have no room for what REST says in headers: a picture's style, size, weights, precision
+    and faces are None, and no answer names how long to wait.
     """
 
     def __init__(
@@ -61,18 +70,27 @@ class GrpcPortraitClient:
         )
         self._metadata = [("authorization", f"Bearer {token}")] if token else []
         self._retries = retries
+        self._reached = False
         self._timeout_s = timeout_s
 
-    def draw(self, photo: bytes, options: Options = DEFAULTS) -> Picture:
+    def draw(self, photo: Photo, options: Options = DEFAULTS, **given: "Unpack[Keywords]") -> Picture:
         """As `PortraitClient.draw`; the picture alone, without what REST says about it."""
-        return Retrying(**policy(self._retries))(self._draw, photo, options)
+        again = Retrying(**policy(self._retries, lambda: self._reached))
+        return again(self._draw, read_photo(photo), with_keywords(options, given))
+
+    def draw_each(self, photo: bytes, options: Sequence[Options]) -> Iterator[Picture | PortraitError]:
+        """Yield a picture of the photo, or why there is none, for each of `options`."""
+        return one_by_one(self.draw, photo, options)
 
     def _draw(self, photo: bytes, options: Options) -> Picture:
         request = messages().request(model_name="portrait", input={"data": photo, **_encoded(options)})
         try:
             answer = self._predict(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _explained(error, self._server) from error
+            told = _explained(error, self._server)
+            self._reached = self._reached or told.type != UNREACHABLE
+            raise told from error
+        self._reached = True
         content_type = content_type_of(answer.prediction)
         if content_type is None:
             # what fails in the middle of a batch arrives as an answer like any other
@@ -93,7 +111,7 @@ class GrpcPortraitClient:
 
 
 def _channel(server: str) -> Any:
-    url = urlsplit(server if "://" in server else f"http://{server}")
+    url = split(server)
     if url.scheme == "https":
         return grpc.secure_channel(url.netloc, grpc.ssl_channel_credentials(), options=_OPTIONS)
     return grpc.insecure_channel(url.netloc, options=_OPTIONS)

@@ -1,7 +1,8 @@
 """How the picture is to be drawn, typed; what is not given is left to the server."""
 
-from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 Style = Literal["draw", "sketch", "composite"]
 Frame = Literal["photo", "face", "stretch"]
@@ -67,3 +68,35 @@ class Options:
 
 
 DEFAULTS = Options()
+# What the server takes for what is not given; the scene follows the style.
+USUAL = Options(STYLES[0], FRAMES[0], None, LINES[0], "native", FORMATS[0], "white", ALPHA.default, SIGMA.default)
+
+
+def in_styles(options: Options, styles: Sequence[Style]) -> list[Options]:
+    """Return the options once for each style; of several, the composite alone gets what fits no other."""
+    several = [replace(options, style=style) for style in styles]
+    if len(several) == 1:
+        return several
+    return [one if one.style == "composite" else replace(one, alpha=None, sigma=None) for one in several]
+
+
+class Keywords(TypedDict, total=False):
+    """The fields of `Options`, as `draw` takes them by name."""
+
+    style: Style
+    frame: Frame
+    scene: Scene
+    line: Line
+    size: int | Literal["native"]
+    format: Format
+    background: str
+    alpha: float
+    sigma: float
+
+
+def with_keywords(options: Options, keywords: Keywords) -> Options:
+    """Return the options with what is given by name in place of theirs. Raises `TypeError` for a name that is none."""
+    unknown = ", ".join(keywords.keys() - HELP.keys())
+    if unknown:
+        raise TypeError(f"{unknown}: no such option; there are {', '.join(HELP)}")
+    return replace(options, **keywords)

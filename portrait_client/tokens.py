@@ -3,9 +3,8 @@
 import json
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from portrait_client.rest import is_loopback
+from portrait_client.address import is_loopback, split
 
 VARIABLE = "PORTRAIT_TOKEN"
 KEY_FILE = Path("key_file.json")
@@ -38,7 +37,7 @@ def read_key(path: Path) -> str:
 
 
 def _served_here(server: str) -> Path:
-    port = urlsplit(server if "://" in server else f"//{server}").port or _REST_PORT
+    port = split(server).port or _REST_PORT
     for offset in (port - _GRPC_PORT, port - _REST_PORT):
         folder = Path("build", "serve", str(_REST_PORT + offset))
         if folder.is_dir():

@@ -1,11 +1,16 @@
 """The client against the real TorchServe, and against faults that it does not make on demand."""
 
 import asyncio
+import functools
+import io
+import operator
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import requests
@@ -20,11 +25,14 @@ from portrait_client import (
     PortraitError,
     RefusedError,
     UnavailableError,
+    draw_folder,
     options,
 )
-from portrait_client.batch import Drawer
+from portrait_client.address import address_of
 from portrait_client.local import LocalPortraits
 from portrait_client.messages import PREDICTIONS, messages
+from portrait_client.photo import Photo
+from portrait_client.picture import SUFFIXES
 from scripts.serving.paths import SAMPLE
 from tests.tools.faulty_server import (
     BAD_GATEWAY,
@@ -34,6 +42,7 @@ from tests.tools.faulty_server import (
     HANGS_UP,
     KILLED,
     LOGIN_PAGE,
+    MOVED,
     FaultyServer,
     serving,
 )
@@ -61,6 +70,9 @@ def grpc(server: Server) -> Iterator[GrpcPortraitClient]:
 def local(archive: Path) -> Iterator[LocalPortraits]:
     with LocalPortraits(archive) as local:
         yield local
+
+
+Drawer = PortraitClient | GrpcPortraitClient | LocalPortraits
 
 
 @pytest.fixture(params=["rest", "grpc", "local"])
@@ -179,6 +191,96 @@ def test_waits_longer_each_time_and_as_long_as_the_server_asks() -> None:
             assert 3 <= time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize(
+    "photo", [PHOTO, bytearray(PHOTO), memoryview(PHOTO), str(SAMPLE), SAMPLE, io.BytesIO(PHOTO)], ids=type
+)
+def test_a_photo_is_bytes_a_path_or_a_file(rest: PortraitClient, photo: Photo) -> None:
+    picture = rest.draw(photo, size=64)
+    assert picture.size is not None
+    assert max(picture.size) == 64
+
+
+def test_what_is_no_photo_is_told_before_it_is_sent() -> None:
+    with PortraitClient("127.0.0.1:1") as client:
+        with pytest.raises(TypeError, match="photo: must be bytes, a path or a file opened with mode 'rb', got str"):
+            client.draw(io.StringIO("text"))  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="got int"):
+            client.draw(3)  # type: ignore[arg-type]
+        with pytest.raises(FileNotFoundError, match=r"absent\.jpg"):
+            client.draw("absent.jpg")
+        with pytest.raises(TypeError, match="styl: no such option; there are style, frame, "):
+            client.draw(PHOTO, styl="draw")  # type: ignore[call-arg]
+
+
+def test_options_by_name_come_before_others(drawer: Drawer) -> None:
+    picture = drawer.draw(PHOTO, Options("sketch", size=64, background="#ffeedd"), style="draw", size=80)
+    assert picture.data == drawer.draw(PHOTO, style="draw", size=80, background="#ffeedd").data
+
+
+@pytest.mark.parametrize(
+    ("server", "base", "path"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "/predictions/portrait"),
+        ("localhost:9000", "http://localhost:9000", "/predictions/portrait"),
+        ("https://a.example/", "https://a.example", "/predictions/portrait"),
+        ("a.example/draw/", "http://a.example", "/draw/predictions/portrait"),
+        ("https://a.example/draw/predictions/portrait/2.0", "https://a.example", "/draw/predictions/portrait/2.0"),
+        ("[::1]:8080", "http://[::1]:8080", "/predictions/portrait"),
+    ],
+)
+def test_a_server_is_named_as_people_name_it(server: str, base: str, path: str) -> None:
+    assert address_of(server) == (base, path)
+
+
+@pytest.mark.parametrize("server", ["", "http://", "http:///predictions/portrait", "ftp://a", "a:99999", "a:port"])
+@pytest.mark.parametrize("client", [PortraitClient, AsyncPortraitClient, GrpcPortraitClient])
+def test_what_is_no_address_is_refused(client: Callable[[str], object], server: str) -> None:
+    with pytest.raises(ValueError, match=r": no address of a server, which looks like http://127\.0\.0\.1:8080"):
+        client(server)
+
+
+def test_a_server_below_a_path_is_asked_there() -> None:
+    with serving(FaultyServer(PICTURE)) as faulty, PortraitClient(f"{faulty.url}/below") as client:
+        client.draw(PHOTO)
+    assert faulty.paths == ["/below/predictions/portrait"]
+
+
+def test_a_server_that_has_moved_says_where() -> None:
+    with (
+        serving(FaultyServer(PICTURE, [MOVED])) as faulty,
+        PortraitClient(faulty.url) as client,
+        pytest.raises(RefusedError, match=r"the server is at another address: https://elsewhere\.example/"),
+    ):
+        client.draw(PHOTO)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("png", "png"), ("jpeg", "jpeg"), ("webp", "html"), ("svg", "svg")])
+def test_a_picture_is_saved_and_shown(rest: PortraitClient, tmp_path: Path, name: options.Format, shown: str) -> None:
+    picture = rest.draw(PHOTO, format=name, size=64)
+    saved = picture.save(tmp_path / "new" / f"a{SUFFIXES[name][-1].upper()}")
+    assert saved.read_bytes() == picture.data
+    picture.save(str(saved))  # over the other
+    kinds = ("png", "jpeg", "svg", "html")
+    assert [kind for kind in kinds if getattr(picture, f"_repr_{kind}_")() is not None] == [shown]
+    other = "b.jpg" if name == "png" else "b.png"
+    with pytest.raises(ValueError, match=rf"{other}: this is image/.*; draw with format='(png|jpeg)', or rename it"):
+        picture.save(tmp_path / other)
+
+
+def test_a_folder_is_drawn_with_a_bar(rest: PortraitClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.jpg", "deep/b.jpg", "bad.jpg"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(PHOTO if name != "bad.jpg" else b"bad")
+    out = tmp_path / "out"
+    report = draw_folder(tmp_path / "in", rest, out, styles=["draw", "composite"], alpha=0.3, size=64, progress=True)
+    names = ["a-draw.png", "a-composite.png", "deep/b-draw.png", "deep/b-composite.png"]
+    assert list(report.drawn) == [out / name for name in names]
+    assert {Path(failure.name).name for failure in report.failed} == {"bad.jpg"}
+    assert "3/3" in capsys.readouterr().err
+    again = draw_folder(str(tmp_path / "in" / "*.jpg"), rest, out, style="composite", alpha=0.3, size=64)
+    assert (list(again.drawn), list(again.there)) == ([], [out / "a-composite.png"])
+
+
 def test_a_page_is_no_picture() -> None:
     with (
         serving(FaultyServer(PICTURE, [LOGIN_PAGE])) as faulty,
@@ -188,11 +290,28 @@ def test_a_page_is_no_picture() -> None:
         client.draw(PHOTO)
 
 
-@pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("client", [PortraitClient, GrpcPortraitClient])
-def test_nobody_there(client: Callable[[str], PortraitClient]) -> None:
+def test_nobody_there_is_told_at_once(client: Callable[[str], PortraitClient]) -> None:
+    started = time.monotonic()
     with client("127.0.0.1:1") as nobody, pytest.raises(UnavailableError, match="is the server running there"):
         nobody.draw(PHOTO)
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_was_there_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def at_once(state: tenacity.RetryCallState) -> float:
+        tries.append(state.attempt_number)
+        return 0.0
+
+    monkeypatch.setattr("portrait_client.retry._BACK_OFF", at_once)
+    with serving(FaultyServer(PICTURE)) as faulty, PortraitClient(faulty.url) as client:
+        client.draw(PHOTO)
+        faulty.close()
+        with pytest.raises(UnavailableError, match="is the server running there"):
+            client.draw(PHOTO)
+    assert tries[-1] == 5
 
 
 @pytest.mark.usefixtures("no_waiting")
@@ -226,6 +345,11 @@ def test_messages_are_those_of_torchserves_proto(stubs: Stubs) -> None:
     assert f"/{service.full_name}/Predictions" == PREDICTIONS
 
 
+def without_none(kind: object) -> object:
+    """Return what an optional type is when it is given."""
+    return functools.reduce(operator.or_, [one for one in get_args(kind) if one is not type(None)])
+
+
 def test_options_are_those_of_the_server() -> None:
     table = served.OPTIONS
     names = {
@@ -236,12 +360,16 @@ def test_options_are_those_of_the_server() -> None:
         "format": options.FORMATS,
     }
     assert names == {name: table[name].names for name in names}
-    firsts = {name: first for name, (first, *_) in names.items() if name != "scene"}
-    assert firsts == {name: table[name].default for name in firsts}
-    for name, (low, high, default) in {"alpha": options.ALPHA, "sigma": options.SIGMA}.items():
+    usual = {name: value for name, value in asdict(options.USUAL).items() if name != "scene"}
+    assert usual == {name: table[name].default for name in usual}
+    for name, (low, high, _) in {"alpha": options.ALPHA, "sigma": options.SIGMA}.items():
         pattern = table[name].pattern
         assert pattern
-        assert (pattern.shape, table[name].default) == ({"from": low, "to": high}, default)
+        assert pattern.shape == {"from": low, "to": high}
+    hints = get_type_hints(Options)
+    assert (
+        get_type_hints(options.Keywords).items() == {name: without_none(kind) for name, kind in hints.items()}.items()
+    )
     every = Options("composite", "face", "remove", "bold", 100, "png", "white", 1e-5, 12)
     assert list(every.fields()) == list(table)
     assert every.headers()["Portrait-Alpha"] == "0.000010"

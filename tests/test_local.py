@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from portrait_client import Options, PortraitError, UnavailableError
+from portrait_client import Options, PortraitError, RefusedError, UnavailableError
 from portrait_client.local import LocalPortraits
 from scripts.serving.paths import ROOT, SAMPLE
 
@@ -32,7 +33,7 @@ def changed(archive: Path, folder: Path, entry: str, more: str | None) -> Path:
 
 def refusal_of(archive: Path) -> str:
     with pytest.raises(PortraitError) as caught:
-        LocalPortraits(archive)
+        LocalPortraits(archive, processes=2)
     assert caught.value.code == 0
     assert caught.value.message.endswith("; build it:  .venv/bin/python -m scripts.build_archive --weights auto")
     assert "\n" not in caught.value.message
@@ -94,14 +95,41 @@ def test_nothing_is_left_behind(archive: Path, tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_network_runs_once_for_styles_that_see_the_same(
+    archive: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    counting = changed(archive, tmp_path, "handler/inference.py", _COUNTING)
+    wanted = [Options("draw", size=64), Options("composite", size=64), Options("draw", line="bold", size=64)]
+    with LocalPortraits(counting) as local, LocalPortraits(archive) as usual:
+        pictures = list(local.draw_each(PHOTO, [*wanted, Options("draw", background="mauve")]))
+        assert pictures[:3] == [usual.draw(PHOTO, one) for one in wanted]
+    assert isinstance(pictures[3], RefusedError)
+    assert capfd.readouterr().err.count("the network runs") == 2  # draw and composite see the same
+
+
+def test_as_many_photos_are_drawn_at_once_as_there_are_processes(archive: Path, tmp_path: Path) -> None:
+    meeting = changed(archive, tmp_path, "handler/request.py", _MEETING.format(str(tmp_path)))
+    with LocalPortraits(meeting, processes=2) as local, ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(lambda _: local.draw(PHOTO, SMALL), range(4)))
+    assert len({picture.data for picture in pictures}) == 1
+    assert len(list(tmp_path.glob("*.here"))) == 2
+
+
+def test_several_processes_leave_nothing_behind(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with LocalPortraits(archive, processes=2):
+        assert sum(path.stat().st_size for path in tmp_path.rglob("*")) < 1.5 * archive.stat().st_size  # unpacked once
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ctrl_c_lets_the_photo_under_way_be_finished(archive: Path, tmp_path: Path) -> None:
     slow = changed(archive, tmp_path, "handler/request.py", _SLOW_REQUEST)
     for name in ("a.jpg", "b.jpg"):
         shutil.copy(SAMPLE, tmp_path / name)
-    command = [sys.executable, "-m", "portrait_client", ".", "--size", "64", "--local", "--archive", str(slow)]
+    command = [sys.executable, "-m", "portrait_client", ".", "--size", "64", "--local", "--at-once", "1", "--archive"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     client = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, str(slow)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     assert client.stderr
     assert client.stderr.readline() == "drawing\n"
@@ -109,8 +137,31 @@ def test_ctrl_c_lets_the_photo_under_way_be_finished(archive: Path, tmp_path: Pa
     _, told = client.communicate(timeout=60)
     assert client.returncode == 130
     assert told.splitlines()[-1].startswith("1 drawn, 1 not tried (interrupted")
-    assert (tmp_path / "a-portrait.png").exists()
+    assert (tmp_path / "a-draw.png").exists()
 
+
+_COUNTING = """
+_draw = LineDrawer._draw
+
+def _counted(self, photos):
+    print("the network runs", flush=True)
+    return _draw(self, photos)
+
+LineDrawer._draw = _counted
+"""
+
+# nobody goes on before two have come
+_MEETING = """
+import os, pathlib, time
+_parse = parse_request
+
+def parse_request(row, headers):
+    folder = pathlib.Path({!r})
+    (folder / f"{{os.getpid()}}.here").touch()
+    while len(list(folder.glob("*.here"))) < 2:
+        time.sleep(0.05)
+    return _parse(row, headers)
+"""
 
 _SLOW_REQUEST = """
 import time

@@ -102,8 +102,8 @@ def test_the_command_tells_its_version_and_its_use(plain: Environment, elsewhere
 
 def test_the_command_draws_by_a_server(plain: Environment, elsewhere: Path, server: Server) -> None:
     done = plain.run("portrait", "photo.jpg", "--size", "96", "--server", server.rest, cwd=elsewhere)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "photo-portrait.png\n", "")
-    with Image.open(elsewhere / "photo-portrait.png") as picture:
+    assert (done.returncode, done.stdout, done.stderr) == (0, "photo-draw.png\n", "")
+    with Image.open(elsewhere / "photo-draw.png") as picture:
         assert max(picture.size) == 96
 
 
@@ -114,14 +114,14 @@ def test_the_command_draws_alone_as_the_server_does(
     for name, way in sources.items():
         done = full.run("portrait", "photo.jpg", "--size", "96", "--out", name, *way, cwd=elsewhere)
         assert (done.returncode, done.stderr) == (0, "")
-    by_server, alone = ((elsewhere / name / "photo-portrait.png").read_bytes() for name in sources)
+    by_server, alone = ((elsewhere / name / "photo-draw.png").read_bytes() for name in sources)
     assert by_server == alone
 
 
 def test_the_command_draws_over_grpc(full: Environment, elsewhere: Path, server: Server) -> None:
     address = f"127.0.0.1:{server.run.ports.grpc}"
     done = full.run("portrait", "photo.jpg", "--size", "96", "--grpc", "--server", address, cwd=elsewhere)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "photo-portrait.png\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "photo-draw.png\n", "")
 
 
 def test_without_grpc_one_line_says_what_to_install(plain: Environment, elsewhere: Path) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 import streamlit as st
 
 from portrait_client import Options, Picture, PortraitClient, PortraitError
-from portrait_client.rest import SERVER
+from portrait_client.address import SERVER
 from portrait_client.tokens import find_token
 from web.photos import Photo
 from web.preview import Preview, preview

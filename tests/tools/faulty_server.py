@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,7 @@ HANGS_UP = "hangs up"  # without an answer
 LOGIN_PAGE = "login page"  # a proxy's, as 200
 BAD_GATEWAY = "bad gateway"  # a proxy's
 KILLED = "killed"  # TorchServe's 507, for a worker that was
+MOVED = "moved"  # a proxy's redirection to TLS
 DIED = "died"  # TorchServe's 500, for one that closed its channel
 
 
@@ -28,6 +29,8 @@ class FaultyServer:
     url: str = ""
     photos: list[bytes] = field(default_factory=list)  # as they came
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    close: Callable[[], None] = field(default=lambda: None)  # as when it ends: nobody listens any more
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -39,6 +42,7 @@ def serving(faulty: FaultyServer) -> Iterator[FaultyServer]:
         server_state = faulty
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    faulty.close = server.server_close
     faulty.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -61,6 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         with state.lock:
             state.photos.append(photo)
             state.headers.append(dict(self.headers))
+            state.paths.append(self.path)
             fault = state.faults.pop(0) if state.faults else ""
             first = len(state.photos) == 1
         if state.held and not first:
@@ -89,6 +94,12 @@ class _Handler(BaseHTTPRequestHandler):
     def be_killed(self) -> None:
         told = {"code": 507, "type": "InternalServerException", "message": "Worker killed."}
         self.send(507, "application/json", json.dumps(told).encode())
+
+    def have_moved(self) -> None:
+        self.send_response(301)
+        self.send_header("Location", "https://elsewhere.example/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def die(self) -> None:
         told = {"code": 500, "type": "InternalServerException", "message": "Worker died."}
@@ -120,4 +131,5 @@ _ANSWERS = {
     BAD_GATEWAY: _Handler.be_a_bad_gateway,
     KILLED: _Handler.be_killed,
     DIED: _Handler.die,
+    MOVED: _Handler.have_moved,
 }
