@@ -29,6 +29,7 @@ from portrait_client import (
     options,
 )
 from portrait_client.address import address_of
+from portrait_client.errors import error_from
 from portrait_client.local import LocalPortraits
 from portrait_client.messages import PREDICTIONS, messages
 from portrait_client.photo import Photo
@@ -140,6 +141,17 @@ def test_a_photo_larger_than_the_server_takes(rest: PortraitClient, grpc: GrpcPo
     assert caught.value.code == 413
     with pytest.raises(PortraitError, match="may be larger than it takes"):
         grpc.draw(b"?" * 40_000_000)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(401, "give the server's inference key as token"), (404, "the address may lack a path"), (413, "a smaller photo")],
+)
+def test_a_refusal_that_people_can_mend_says_how(status: int, says: str) -> None:
+    told = error_from(status, b'{"type": "T", "message": "No."}')
+    assert isinstance(told, RefusedError)
+    assert told.message.startswith("No; ")
+    assert says in told.message
 
 
 @pytest.mark.usefixtures("no_waiting")
