@@ -47,6 +47,6 @@ USER 10001:10001
 # REST, gRPC, metrics. Management stays on the container's loopback.
 EXPOSE 8080 7070 8082
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=8s --start-period=120s --retries=3 \
-    CMD [".venv/bin/python", "-m", "scripts.container.ready"]
+HEALTHCHECK --interval=15s --timeout=12s --start-period=120s --retries=3 \
+    CMD [".venv/bin/python", "-m", "scripts.healthcheck"]
 ENTRYPOINT ["tini", "--", ".venv/bin/python", "-m", "scripts.container.start"]

@@ -18,7 +18,7 @@ from handler.finders import NO_FINDERS, Finders
 from handler.options import NATIVE_LONG_SIDE, STRETCH_SIDE, Options
 from handler.person import cut
 from handler.request import Request
-from handler.sight import Sight, seen_side
+from handler.sight import Sight, seen_side, side_of_use
 
 INPUT_SIDE = 512
 _INPUT_STEP = 32
@@ -89,7 +89,8 @@ def _sizes(view: Photo, options: Options, sight: Sight, faces: list[Face] | None
     if options.frame == "stretch":
         return (STRETCH_SIDE, STRETCH_SIDE), (STRETCH_SIDE, STRETCH_SIDE)
     side = seen_side(sight, options.line, view.shape, faces[0].width if faces else None)
-    return picture_size(view, options.size), input_size(view, side)
+    picture = picture_size(view, options.size)
+    return picture, input_size(view, min(side, side_of_use(view.shape, picture)))
 
 
 def picture_size(photo: Photo, long_side: int | None) -> tuple[int, int]:

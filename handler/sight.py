@@ -10,6 +10,9 @@ from dataclasses import dataclass
 LINES = {"bold": 0.75, "normal": 1.0, "fine": 4 / 3}
 """Hand -> how many times as large as usual the network sees the photo."""
 
+# Where neither photo nor picture has more pixels than the least that `size` takes, there is no more to be seen.
+TINY, TINY_SIDE = 64, 64
+
 LEAST_SIDE, MOST_SIDE = 320, 640  # bounds for the face's sake: beyond them hair and cloth pay for it
 
 
@@ -29,3 +32,11 @@ def seen_side(sight: Sight, line: str, shape: tuple[int, ...], face_width: float
         fitting = sight.face * math.sqrt(shape[0] * shape[1]) / face_width
         side = min(max(fitting, LEAST_SIDE), MOST_SIDE)
     return min(side * LINES[line], sight.most)
+
+
+def side_of_use(*shapes: tuple[int, ...]) -> float:
+    """Return the largest side that shows more of a photo and its picture, of `shapes` (H, W, ...).
+
+    Without bounds but for a thumbnail drawn as a thumbnail, as a health check has it: 64, a sixtieth of the work.
+    """
+    return TINY_SIDE if max(max(shape[:2]) for shape in shapes) <= TINY else math.inf

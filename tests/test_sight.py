@@ -1,5 +1,7 @@
 """How large the network sees a photo: by its largest face, and by the hand that was asked for."""
 
+import cv2
+import numpy as np
 import pytest
 
 from handler.decode import Limits
@@ -63,3 +65,9 @@ def test_a_face_is_not_counted_where_none_was_asked_for(finders: Finders) -> Non
 
 def test_the_embedded_weights_look_for_faces() -> None:
     assert sight_of(resolve("lite")).face > 0
+
+
+@pytest.mark.parametrize(("photo", "size", "side"), [(64, None, 64), (64, 64, 64), (65, None, 512), (64, 65, 512)])
+def test_a_thumbnail_drawn_as_a_thumbnail_is_seen_small(photo: int, size: int | None, side: int) -> None:
+    tiny = cv2.imencode(".png", np.zeros((photo, photo, 3), np.uint8))[1].tobytes()
+    assert prepare(Request(tiny, Options(size=size)), Limits()).network_input.shape == (side, side, 3)

@@ -3,8 +3,8 @@
 import shlex
 import shutil
 
+from scripts.serving.keys import key_of
 from scripts.serving.machine import Arrangement
-from scripts.serving.management import key_of
 from scripts.serving.paths import SAMPLE
 from scripts.serving.server import Run
 from scripts.serving.settings import HOST, Ports

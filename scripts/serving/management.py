@@ -1,10 +1,9 @@
-"""The one reader of TorchServe's management API, and of the keys that it asks for.
+"""The one reader of TorchServe's management API.
 
 https://docs.pytorch.org/serve/management_api.html#describe-model has the fields. Its /ping says Healthy while the
 model loads and while workers crash, so whether photos are taken is asked here.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from scripts.serving.keys import key_of
 from scripts.serving.loopback import get
 from scripts.serving.settings import MODEL, read_properties
 
@@ -54,14 +54,6 @@ def describe(folder: Path) -> ServedModel:
         return _model(answer.json()[0])
     except (OSError, httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
         raise ManagementError(f"{type(error).__name__}: {error}") from error
-
-
-def key_of(folder: Path, service: str) -> str:
-    """Return the key of `inference` or `management`; empty until the server that runs from `folder` has written it."""
-    try:
-        return str(json.loads((folder / "key_file.json").read_text())[service]["key"])
-    except (OSError, ValueError, LookupError):
-        return ""
 
 
 def _key_header(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

@@ -1,21 +1,26 @@
-"""Waits until every worker of the model is ready, or says why it will not be."""
+"""Waits until every worker of the model is ready and a picture was drawn, or says why that will not be."""
 
 import re
 import subprocess
 import time
 
+from scripts.serving import canary
 from scripts.serving.errors import SetupError
 from scripts.serving.management import ManagementError, describe
 from scripts.serving.server import Run
 
 TIMEOUT_SECONDS = 120.0
+CANARY_SECONDS = 30.0  # the first drawing of a worker takes longest
 # A worker that fails to load is started again after 1, 1, 2, 3, 5 ... seconds; twice is no accident.
 FAILED_LOADS = 2
 SHOWN_LINES = 3
 
 
 def wait_until_ready(run: Run, process: "subprocess.Popen[bytes]") -> None:
-    """Return once all workers are READY; raise `SetupError` when Java ends or the model does not load."""
+    """Return once all workers are READY and the canary is drawn.
+
+    Raises `SetupError` when Java ends, the model does not load or no picture comes.
+    """
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not is_ready(run):
         if process.poll() is not None:
@@ -25,6 +30,10 @@ def wait_until_ready(run: Run, process: "subprocess.Popen[bytes]") -> None:
         if time.monotonic() > deadline:
             raise SetupError(_report(run, f"The model was not ready after {TIMEOUT_SECONDS:.0f} s"))
         time.sleep(0.25)
+    try:
+        canary.draw(run.folder, CANARY_SECONDS)
+    except canary.CanaryError as error:
+        raise SetupError(_report(run, f"The server does not draw: {error}")) from error
 
 
 def is_ready(run: Run) -> bool:
