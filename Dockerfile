@@ -42,7 +42,7 @@ COPY --from=build /opt/portrait/scripts scripts
 COPY --from=build /opt/portrait/build/model-store build/model-store
 # All that is ever written: settings, keys and logs (/var/lib/portrait), the unpacked archive (/tmp).
 VOLUME ["/var/lib/portrait", "/tmp"]
-ENV TMPDIR=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PORTRAIT_MAX_WAIT=5 TMPDIR=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 # REST, gRPC, metrics. Management stays on the container's loopback.
 EXPOSE 8080 7070 8082

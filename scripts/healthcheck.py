@@ -9,19 +9,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.serving.arguments import add_max_wait
 from scripts.serving.canary import CanaryError, draw
 from scripts.serving.errors import SetupError
 from scripts.serving.paths import CONTAINER, folder_of
 from scripts.serving.settings import Ports
 
-SECONDS = 8.0
+DRAWING_SECONDS = 3.0  # that come on top of what a request may wait; a canary takes a tenth of one
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0 when at least one worker draws, else 1 and why not."""
     options = _parser().parse_args(argv)
     try:
-        draw(options.folder or _folder(options.port_offset), options.seconds)
+        draw(options.folder or _folder(options.port_offset), options.max_wait + DRAWING_SECONDS)
     except (CanaryError, SetupError) as error:
         print(error)
         return 1
@@ -34,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("folder", nargs="?", type=Path, help="where it keeps its settings; default: a container's, else serve.sh's")
     add("--port-offset", type=int, default=0, metavar="K", help="as serve.sh was told; default: %(default)s")
-    add("--seconds", type=float, default=SECONDS, help="how long to wait for the picture; default: %(default)s")
+    add_max_wait(parser)
     return parser
 
 

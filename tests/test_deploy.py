@@ -16,8 +16,10 @@ from model.files import sha256_of
 from scripts import healthcheck
 from scripts.archive.record import Record, write_record
 from scripts.container import start
+from scripts.serving.arguments import MAX_WAIT
 from scripts.serving.machine import JAVA_BYTES, Arrangement, arrange
 from scripts.serving.paths import ROOT
+from scripts.serving.promise import MOST_RESPONSE
 from scripts.serving.settings import Ports, read_properties
 
 DEPLOY = ROOT / "deploy"
@@ -83,7 +85,7 @@ def test_probes_ask_what_the_image_asks() -> None:
     portrait = container_named("portrait")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert portrait[probe]["exec"]["command"] == command
-        assert portrait[probe]["timeoutSeconds"] >= healthcheck.SECONDS + STARTING_SECONDS
+        assert portrait[probe]["timeoutSeconds"] >= MAX_WAIT + healthcheck.DRAWING_SECONDS + STARTING_SECONDS
 
 
 def test_a_slow_start_is_waited_for() -> None:
@@ -148,7 +150,7 @@ def test_nginx_and_torchserve_agree_on_limits() -> None:
     settings = read_properties(ROOT / "config.properties")
     assert re.findall(r"client_max_body_size (\d+);", NGINX) == [settings["max_request_size"]]
     for seconds in re.findall(r"(?:proxy|grpc)_read_timeout (\d+)s;", NGINX):
-        assert int(seconds) > int(settings["default_response_timeout"])
+        assert int(seconds) > MAX_WAIT + MOST_RESPONSE
 
 
 def test_the_pod_asks_for_keys_where_torchserve_does_not() -> None:
@@ -219,7 +221,7 @@ def test_the_image_is_set_up_by_the_standard_library_alone(tmp_path: Path) -> No
     assert "{server}" in told  # the requirements that the image has
 
 
-@pytest.mark.parametrize("module", ["scripts.healthcheck", "scripts.container.start", "scripts.serving.precision"])
+@pytest.mark.parametrize("module", ["scripts.healthcheck", "scripts.container.start", "scripts.serving.trial"])
 def test_the_image_has_the_modules_that_it_runs(module: str, tmp_path: Path) -> None:
     put(kept(), tmp_path)
     taken_out = instruction("RUN .venv/bin/python -m pip uninstall").partition(" -q ")[2].split(" && ")[0].split()

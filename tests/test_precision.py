@@ -14,7 +14,7 @@ from handler.module_info import FORMS, WEIGHT_TOPS
 from handler.precision import PRECISIONS, device_of, natively_bf16, offered, prefers_plain, settle, sums_exactly
 from scripts.serving import arguments
 from scripts.serving.errors import SetupError
-from scripts.serving.precision import check_precision
+from scripts.serving.trial import seconds_of_a_photo
 
 ROOT = Path(__file__).parents[1]
 X86 = {"architecture": "x86_64", "avx2": True}
@@ -111,16 +111,17 @@ def test_the_commands_offer_every_precision() -> None:
 
 
 def test_a_precision_that_this_machine_lacks_is_refused_before_the_start(archive: Path) -> None:
-    check_precision(archive, "fp32")
+    assert 0.01 < seconds_of_a_photo(archive, "fp32", 2) < 60
     missing = sorted(set(PRECISIONS) - set(offered("cpu", FORMS)))
     with pytest.raises(SetupError, match=rf"^precision: must be auto or one of fp32.* here, got {missing[0]}$"):
-        check_precision(archive, missing[0])
+        seconds_of_a_photo(archive, missing[0], 2)
 
 
 def test_an_image_without_the_handler_beside_the_archive_can_tell_too(archive: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
-    command = [sys.executable, "-m", "scripts.serving.precision", str(archive)]
-    told = [subprocess.run([*command, asked], cwd=tmp_path, capture_output=True, text=True) for asked in ("fp32", "x")]
+    command = [sys.executable, "-m", "scripts.serving.trial", str(archive)]
+    environments = [{**os.environ, "PORTRAIT_PRECISION": asked} for asked in ("fp32", "x")]
+    told = [subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True) for env in environments]
     assert [done.returncode for done in told] == [0, 1]
     assert told[1].stderr.startswith("precision: must be auto or one of fp32")
     assert told[1].stderr.count("\n") == 1

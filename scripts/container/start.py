@@ -15,14 +15,16 @@ from typing import NoReturn
 
 from model.files import sha256_of
 from scripts.archive.record import read_record, record_path
+from scripts.serving import guide
 from scripts.serving.arguments import add_server_options
 from scripts.serving.errors import SetupError
 from scripts.serving.java import OLDEST, find_java
 from scripts.serving.machine import arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.paths import ARCHIVE, CONTAINER
-from scripts.serving.precision import check_precision
+from scripts.serving.promise import promise
 from scripts.serving.server import Run, java_command, server_environment, write_settings
 from scripts.serving.settings import Ports
+from scripts.serving.trial import seconds_of_a_photo
 
 # Ten years. Keys are made anew at every start, and the health check needs its own for as long as the container runs.
 KEY_MINUTES = "5256000"
@@ -41,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _become_java(run: Run, host: str) -> NoReturn:
     (run.folder / "logs").mkdir(exist_ok=True)
     (run.folder / "key_file.json").unlink(missing_ok=True)  # of a run before this one
-    settings = write_settings(run, {**opened(host, run.ports), "token_expiration_min": KEY_MINUTES})
     temporary = _fresh_folder()
+    settings = write_settings(run, temporary, {**opened(host, run.ports), "token_expiration_min": KEY_MINUTES})
     command = java_command(run, temporary, settings["vmargs"])
     print(shlex.join(command), flush=True)
     os.chdir(run.folder)
@@ -69,11 +71,13 @@ def _run(options: argparse.Namespace) -> Run:
         raise SetupError(
             f"{ARCHIVE} is not the archive that {record_path(ARCHIVE).name} beside it tells of; mount both, as built"
         )
-    check_precision(ARCHIVE, options.precision)
-    gpus = count_gpus()
-    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads, gpus)
     ports = Ports.at(options.port_offset)
-    return Run(ports, arrangement, not options.no_tokens, ARCHIVE, java, CONTAINER, options.precision, gpus)
+    gpus, memory = count_gpus(), usable_memory()
+    arrangement = arrange(usable_cores(), memory, options.workers, options.threads, gpus)
+    photo = seconds_of_a_photo(ARCHIVE, options.precision, arrangement.threads)
+    promised = promise(photo, arrangement, memory, options.max_wait)
+    print(guide.promise_text(photo, promised, options.max_wait), flush=True)
+    return Run(ports, arrangement, not options.no_tokens, ARCHIVE, java, CONTAINER, options.precision, gpus, promised)
 
 
 def opened(host: str, ports: Ports) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shutil
 from scripts.serving.keys import key_of
 from scripts.serving.machine import Arrangement
 from scripts.serving.paths import SAMPLE
+from scripts.serving.promise import Promise
 from scripts.serving.server import Run
 from scripts.serving.settings import HOST, Ports
 
@@ -15,6 +16,14 @@ def arrangement_text(arrangement: Arrangement) -> str:
     workers = "1 worker" if arrangement.workers == 1 else f"{arrangement.workers} workers"
     threads = "1 thread" if arrangement.threads == 1 else f"{arrangement.threads} threads"
     return f"{workers} on {threads}"
+
+
+def promise_text(photo_seconds: float, promise: Promise, max_wait: float) -> str:
+    """Return what follows from the time of a photo on this machine."""
+    return (
+        f"A photo takes {photo_seconds:.2f} s here: {promise.places} requests may wait, {max_wait:g} s at most; "
+        f"a worker that takes {promise.response_seconds} s for one counts as hung."
+    )
 
 
 def lines_to_try(run: Run, page: bool) -> str:

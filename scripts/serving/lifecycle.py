@@ -13,11 +13,12 @@ from scripts.serving.java import ensure_java
 from scripts.serving.machine import arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.page import check_page_port, start_page, stop_page
 from scripts.serving.paths import ARCHIVE, folder_of
-from scripts.serving.precision import check_precision
+from scripts.serving.promise import promise
 from scripts.serving.readiness import wait_until_ready
 from scripts.serving.server import Run, check_ports, start, stop
 from scripts.serving.settings import Ports
 from scripts.serving.state import read_state
+from scripts.serving.trial import seconds_of_a_photo
 
 
 def serve(options: argparse.Namespace, ensure_archive: Callable[[], None]) -> int:
@@ -51,17 +52,20 @@ def end(folder: Path) -> bool:
 
 def _prepare(options: argparse.Namespace, ensure_archive: Callable[[], None]) -> Run:
     ports = Ports.at(options.port_offset)
-    gpus = count_gpus()
-    arrangement = arrange(usable_cores(), usable_memory(), options.workers, options.threads, gpus)
+    gpus, memory = count_gpus(), usable_memory()
+    arrangement = arrange(usable_cores(), memory, options.workers, options.threads, gpus)
     check_ports(ports)
     if options.web:
         check_page_port(ports)
     java = ensure_java()
     ensure_archive()
-    check_precision(ARCHIVE, options.precision)
+    photo = seconds_of_a_photo(ARCHIVE, options.precision, arrangement.threads)
+    promised = promise(photo, arrangement, memory, options.max_wait)
+    say(guide.promise_text(photo, promised, options.max_wait))
     # Building may have taken minutes.
     check_ports(ports)
-    return Run(ports, arrangement, options.tokens, ARCHIVE, java, folder_of(ports.rest), options.precision, gpus)
+    folder = folder_of(ports.rest)
+    return Run(ports, arrangement, options.tokens, ARCHIVE, java, folder, options.precision, gpus, promised)
 
 
 def _watch(run: Run, process: "subprocess.Popen[bytes]", lines: str) -> int:

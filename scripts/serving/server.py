@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,8 +16,10 @@ from pathlib import Path
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import Arrangement, worker_environment
 from scripts.serving.paths import PYTHON, ROOT, VENV, folder_of
-from scripts.serving.settings import HOST, Ports, read_properties, settings_of_run, write_properties
+from scripts.serving.promise import BY_HAND, Promise
+from scripts.serving.settings import HOST, MODEL, Ports, read_properties, settings_of_run, write_properties
 from scripts.serving.state import State, group_members, is_alive, read_state, start_time, write_state
+from scripts.serving.unpacked import unpack
 
 STOP_SECONDS = 10.0
 
@@ -33,6 +36,7 @@ class Run:
     folder: Path  # where it keeps its settings, logs and keys
     precision: str = "auto"  # what the network computes in
     gpus: int = 0
+    promise: Promise = BY_HAND
 
 
 def check_ports(ports: Ports) -> None:
@@ -69,8 +73,8 @@ def start(run: Run, tied: bool) -> "subprocess.Popen[bytes]":
     stop(run.folder)  # what an interrupted run may have left
     (run.folder / "logs").mkdir(parents=True, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix="portrait-")
-    properties = write_settings(run)
-    command = java_command(run, temporary, properties.get("vmargs", ""))
+    properties = write_settings(run, temporary)
+    command = java_command(run, temporary, properties["vmargs"])
     log = run.folder / "logs" / "console.log"
     process = launch(command, run.folder, server_environment(run, temporary), log, tied)
     write_state(run.folder, State(process.pid, start_time(process.pid) or "", temporary))
@@ -95,10 +99,17 @@ def launch(
         )
 
 
-def write_settings(run: Run, changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Write config.properties of one run into its folder: the checkout's, with what is the run's own and `changes`."""
+def write_settings(run: Run, temporary: str, changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Write config.properties of one run into its folder, and unpack its archive into `temporary`.
+
+    The properties are the checkout's, with what is the run's own and `changes`.
+    """
+    model = Path(temporary, MODEL)
+    unpack(run.archive, run.promise, model)
     properties = read_properties(ROOT / "config.properties")
     properties |= settings_of_run(run.ports, run.arrangement.workers, run.tokens, run.archive.parent, run.gpus)
+    properties["load_models"] = f"{MODEL}={model}"
+    properties["vmargs"] = re.sub(r"-Xmx\d+m", f"-Xmx{run.promise.heap_mb}m", properties["vmargs"])
     properties["metrics_config"] = str(ROOT / properties["metrics_config"])
     properties |= changes or {}
     write_properties(properties, run.folder / "config.properties")
