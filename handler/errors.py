@@ -6,6 +6,7 @@ from typing import NoReturn
 _TYPES = {
     HTTPStatus.BAD_REQUEST: "BadRequest",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "PayloadTooLarge",
+    HTTPStatus.REQUEST_TIMEOUT: "RequestTimeout",
 }
 _SHOWN_CHARACTERS = 64
 

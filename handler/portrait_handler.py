@@ -3,12 +3,14 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import torch
 from ts.utils.util import PredictionException
 
+from handler.abandoned import has_left
 from handler.answer import Answer, refusal
 from handler.context import Context
 from handler.cores import Cores
@@ -18,6 +20,8 @@ from handler.metrics import Tally
 from handler.pipeline import load_pipeline
 from handler.precision import device_of
 from handler.request import Headers, Row
+
+GONE = RequestError(HTTPStatus.REQUEST_TIMEOUT, "the client has left, so its photo was not drawn")
 
 
 class PortraitHandler:
@@ -45,12 +49,22 @@ class PortraitHandler:
         if _asks_for_description(headers[0]):
             return [self.describe_handle()]
         with self.cores.at_work(), Tally(context.metrics, len(data)) as tally:
-            outcomes = self.pipeline.draw_batch(data, headers, tally)
+            outcomes = self._draw(data, headers, tally)
         _raise_over_grpc(outcomes, headers)
         answers = [refusal(outcome) if isinstance(outcome, RequestError) else outcome for outcome in outcomes]
         for i, answer in enumerate(answers):
             _announce(answer, i, context)
         return [answer.body for answer in answers]
+
+    def _draw(self, data: Sequence[Row], headers: Sequence[Headers], tally: Tally) -> list[Answer | RequestError]:
+        """Draw what somebody still waits for."""
+        left = [has_left(names) for names in headers]
+        if not any(left):
+            return self.pipeline.draw_batch(data, headers, tally)
+        tally.refused([GONE] * sum(left))
+        waiting = [i for i, gone in enumerate(left) if not gone]
+        drawn = iter(self.pipeline.draw_batch([data[i] for i in waiting], [headers[i] for i in waiting], tally))
+        return [GONE if gone else next(drawn) for gone in left]
 
     def describe_handle(self) -> dict[str, Any]:
         """Return what this model offers, for `GET /models/portrait?customized=true`."""

@@ -159,10 +159,11 @@ def stop(folder: Path) -> bool:
 
 
 def _end_group(group: int) -> None:
-    """SIGTERM to the leader, which ends its workers in order; SIGKILL to whoever is left."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(group, signal.SIGTERM)
-    _wait_until_gone(group)
+    """SIGTERM to the leader, which ends its workers in order; SIGKILL to whoever is left, at once where it is dead."""
+    if start_time(group) is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(group, signal.SIGTERM)
+        _wait_until_gone(group)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
     _wait_until_gone(group)
