@@ -13,6 +13,7 @@ from model.weights.source import Weights
 from scripts.archive.build import ArchiveError, build
 from scripts.archive.record import Record, inputs_digest, write_record
 from scripts.fetch_weights import add_hub_options, fetch_person, resolve_from
+from scripts.serving.errors import unwritable_text
 from scripts.serving.paths import ARCHIVE
 from scripts.serving.settings import VERSION
 
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"It carries {', '.join([*forms, *(path.name for path in finders)])}.", flush=True)
     except (WeightsError, QuantizationError, ExportError, ArchiveError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(unwritable_text(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from scripts.serving import bootstrap
 from scripts.serving.arguments import add_server_options
-from scripts.serving.errors import SetupError
+from scripts.serving.errors import SetupError, unwritable_text
 from scripts.serving.interrupts import raise_on_interrupts
 from scripts.serving.paths import folder_of
 from scripts.serving.settings import Ports
@@ -25,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _stop(ports, arguments) if options.stop else _serve(options, arguments)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\n{unwritable_text(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

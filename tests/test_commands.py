@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.serving.paths import ROOT
+from tests.tools.faults import small_disk
 
 SCRIPTS = ROOT / "scripts"
 README = (SCRIPTS / "README.md").read_text()
@@ -66,6 +67,19 @@ def bare(tmp_path: Path) -> Path:
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.jpg", "*.safetensors")
         )
     return tmp_path
+
+
+@pytest.mark.parametrize("command", [["scripts.serve"], ["scripts.serving.bootstrap", "server"]])
+def test_a_checkout_on_a_read_only_disk_is_named_in_one_line(command: list[str], bare: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "32m") as disk:
+        for name in ("scripts", "requirements", "model"):
+            shutil.copytree(bare / name, disk / name)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        done = subprocess.run([sys.executable, "-S", "-B", "-m", *command], cwd=disk, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"{disk}/build cannot be written: Read-only file system. Run this from a checkout of your own."
+    )
 
 
 @pytest.mark.parametrize(

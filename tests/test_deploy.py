@@ -20,7 +20,8 @@ from scripts.serving.arguments import MAX_WAIT
 from scripts.serving.machine import JAVA_BYTES, Arrangement, arrange
 from scripts.serving.paths import ROOT
 from scripts.serving.promise import MOST_RESPONSE
-from scripts.serving.settings import Ports, read_properties
+from scripts.serving.server import Run
+from scripts.serving.settings import HOST, Ports, read_properties
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -160,9 +161,29 @@ def test_the_pod_asks_for_keys_where_torchserve_does_not() -> None:
 
 
 def test_management_is_never_opened() -> None:
-    opened = start.opened("0.0.0.0", Ports())
+    opened = start.opened("0.0.0.0", "10.0.0.1", Ports())
     assert opened["inference_address"] == "http://0.0.0.0:8080"
+    assert opened["grpc_inference_address"] == "0.0.0.0"
+    assert opened["metrics_address"] == "http://10.0.0.1:8082"
     assert not any("management" in name for name in opened)
+
+
+@pytest.mark.parametrize(
+    ("host", "tokens", "said"),
+    [
+        (HOST, True, r"REST and gRPC listen on 127\.0\.0\.1.* ask for the keys in .*; --host 0\.0\.0\.0 opens them"),
+        ("0.0.0.0", True, r"REST and gRPC listen on 0\.0\.0\.0.* ask for the keys in [^;]*\. Metrics"),
+        ("0.0.0.0", False, r"REST and gRPC listen on 0\.0\.0\.0.* ask for NO keys\. Metrics"),
+    ],
+)
+def test_the_start_says_who_is_let_in(host: str, tokens: bool, said: str, tmp_path: Path) -> None:
+    run = Run(Ports(), Arrangement(1, 1), tokens, tmp_path, tmp_path, tmp_path)
+    assert re.match(said, start.listening_text(host, HOST, run))
+
+
+def test_the_image_listens_on_its_own_loopback_unless_told_otherwise() -> None:
+    options = start._parser().parse_args([])
+    assert (options.host, options.metrics_host) == (HOST, HOST)
 
 
 def test_an_archive_that_was_changed_is_refused(

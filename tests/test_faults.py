@@ -40,6 +40,7 @@ PREDICT = "/predictions/portrait"
 HUNG_SECONDS = 8  # after which a worker counts as hung here
 SLACK_SECONDS = 30.0  # a worker's start, with others at work on this machine
 LEAVING = 8
+SECRET = "postgres://user:secret@database"
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,11 @@ def served(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Two workers, keys, and little patience with a worker that hangs."""
     folder = tmp_path_factory.mktemp("faults")
     promise = Promise(places=20, response_seconds=HUNG_SECONDS)
-    with serving(Run(free_ports(), Arrangement(2, 2), True, archive, ensure_java(), folder, promise=promise)) as server:
-        yield server
+    run = Run(free_ports(), Arrangement(2, 2), True, archive, ensure_java(), folder, promise=promise)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", SECRET)
+        with serving(run) as server:
+            yield server
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +145,16 @@ def test_a_worker_without_memory_answers_an_error_and_the_next_photo_is_right(se
             worker.rlimit(psutil.RLIMIT_AS, limits)
     assert is_error(starved)
     assert ask(served).content == right
+
+
+def test_workers_know_no_secret_whatever_its_variable_is_called(served: Server) -> None:
+    state = read_state(served.run.folder)
+    assert state
+    assert SECRET in psutil.Process(state.pid).environ().values()
+    for worker in served.model().workers:
+        variables = psutil.Process(worker.pid).environ()
+        assert SECRET not in variables.values()
+        assert {"PATH", "OMP_NUM_THREADS", "GLIBC_TUNABLES", "PORTRAIT_PRECISION", "TMPDIR"} <= set(variables)
 
 
 def test_nobody_draws_for_clients_who_left(served: Server, proxy: Proxy, right: bytes) -> None:

@@ -130,6 +130,13 @@ def test_offset_that_leaves_the_range_of_ports_is_refused(offset: int) -> None:
         Ports.at(offset)
 
 
+@pytest.mark.parametrize("text", ["", "{", '{"pid": 1}', "[1]"])
+def test_a_damaged_note_of_what_runs_is_named_in_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(SetupError, match=r"^[^\n]*state\.json is damaged[^\n]*$"):
+        read_state(tmp_path)
+
+
 # Java and the venv
 
 

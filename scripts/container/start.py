@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,7 +23,7 @@ from scripts.serving.machine import arrange, count_gpus, usable_cores, usable_me
 from scripts.serving.paths import ARCHIVE, CONTAINER
 from scripts.serving.promise import promise
 from scripts.serving.server import Run, java_command, server_environment, write_settings
-from scripts.serving.settings import Ports
+from scripts.serving.settings import HOST, Ports
 from scripts.serving.trial import seconds_of_a_photo
 
 # Ten years. Keys are made anew at every start, and the health check needs its own for as long as the container runs.
@@ -34,17 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Never returns once Java runs; status 1 and one line when it cannot be started."""
     options = _parser().parse_args(argv)
     try:
-        _become_java(_run(options), options.host)
+        run = _run(options)
+        print(listening_text(options.host, options.metrics_host, run), flush=True)
+        _become_java(run, opened(options.host, options.metrics_host, run.ports))
     except (SetupError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _become_java(run: Run, host: str) -> NoReturn:
+def _become_java(run: Run, addresses: Mapping[str, str]) -> NoReturn:
     (run.folder / "logs").mkdir(exist_ok=True)
     (run.folder / "key_file.json").unlink(missing_ok=True)  # of a run before this one
     temporary = _fresh_folder()
-    settings = write_settings(run, temporary, {**opened(host, run.ports), "token_expiration_min": KEY_MINUTES})
+    settings = write_settings(run, temporary, {**addresses, "token_expiration_min": KEY_MINUTES})
     command = java_command(run, temporary, settings["vmargs"])
     print(shlex.join(command), flush=True)
     os.chdir(run.folder)
@@ -54,7 +56,8 @@ def _become_java(run: Run, host: str) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="portrait", description="Serve portraits from a container.")
     add = parser.add_argument
-    add("--host", default="0.0.0.0", help="address for REST, gRPC and metrics; default: %(default)s, every network")
+    add("--host", default=HOST, help="address for REST and gRPC; default: %(default)s, the container alone")
+    add("--metrics-host", default=HOST, help="address for metrics, which ask for no key; default: %(default)s")
     add_server_options(parser)
     add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")
     return parser
@@ -80,16 +83,27 @@ def _run(options: argparse.Namespace) -> Run:
     return Run(ports, arrangement, not options.no_tokens, ARCHIVE, java, CONTAINER, options.precision, gpus, promised)
 
 
-def opened(host: str, ports: Ports) -> dict[str, str]:
-    """Return the addresses for clients and Prometheus, on `host`.
+def opened(host: str, metrics_host: str, ports: Ports) -> dict[str, str]:
+    """Return the addresses for clients and Prometheus.
 
     Management is never opened: whoever reaches it can stop the service.
     """
     return {
         "inference_address": f"http://{host}:{ports.rest}",
-        "metrics_address": f"http://{host}:{ports.metrics}",
+        "metrics_address": f"http://{metrics_host}:{ports.metrics}",
         "grpc_inference_address": host,
     }
+
+
+def listening_text(host: str, metrics_host: str, run: Run) -> str:
+    """Say who can reach what."""
+    keys = f"ask for the keys in {run.folder / 'key_file.json'}" if run.tokens else "ask for NO keys"
+    closed = "; --host 0.0.0.0 opens them" if host == HOST else ""
+    return (
+        f"REST and gRPC listen on {host}, ports {run.ports.rest} and {run.ports.grpc}, and {keys}{closed}. "
+        f"Metrics listen on {metrics_host}, port {run.ports.metrics}, and ask for no key. "
+        f"Management listens on {HOST} alone."
+    )
 
 
 def _fresh_folder() -> str:

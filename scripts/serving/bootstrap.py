@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.serving.errors import SetupError
+from scripts.serving.errors import SetupError, unwritable_text
 from scripts.serving.paths import BUILD, PYTHON, ROOT, VENV
 
 LOG = BUILD / "setup.log"
@@ -37,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         ensure(*options.names)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\n{unwritable_text(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

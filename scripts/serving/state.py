@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
 from model.files import write_whole
+from scripts.serving.errors import SetupError
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -28,11 +30,18 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def read_state(folder: Path) -> State | None:
-    """Return what was last remembered, alive or not; None when nothing was."""
+    """Return what was last remembered, alive or not; None when nothing was.
+
+    Raises `SetupError` for a file that nobody can make out: what it tells of may be running.
+    """
+    path = folder / "state.json"
     try:
-        return State(**json.loads((folder / "state.json").read_text()))
+        return State(**json.loads(path.read_text()))
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError) as error:
+        what_to_do = f"end the server's processes (pgrep -af ModelServer), then: rm {shlex.quote(str(path))}"
+        raise SetupError(f"{path} is damaged ({error}), so what runs is unknown; {what_to_do}") from error
 
 
 def is_alive(state: State) -> bool:
