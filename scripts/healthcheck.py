@@ -33,14 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="healthcheck", description="Tell whether the server on this machine draws.")
     add = parser.add_argument
-    add("folder", nargs="?", type=Path, help="where it keeps its settings; default: a container's, else serve.sh's")
+    add("folder", nargs="?", type=Path, help="where it keeps its settings; default: serve.sh's, else a container's")
     add("--port-offset", type=int, default=0, metavar="K", help="as serve.sh was told; default: %(default)s")
     add_max_wait(parser)
     return parser
 
 
 def _folder(offset: int) -> Path:
-    return CONTAINER if CONTAINER.exists() else folder_of(Ports.at(offset).rest)
+    own = folder_of(Ports.at(offset).rest)
+    return own if own.exists() else CONTAINER
 
 
 if __name__ == "__main__":
