@@ -13,4 +13,5 @@ Graphite = NDArray[np.float32]  # (H, W) in [0, 1], 0 bare paper and 1 black
 Texture = NDArray[np.float32]  # (H, W) about 0 with a deviation of 1, graphite lies thicker where it is high
 Mask = NDArray[np.float32]  # (H, W) in [0, 1], 0 background and 1 subject, with a soft edge
 Region = NDArray[np.uint8]  # (H, W) of 0 and 1, 1 where something is
+View = tuple[int, int, int, int]  # a part of a photo, in its pixels: left, top, right, bottom
 Picture = NDArray[np.uint8]  # (H, W) ink on white paper, (H, W, 3) RGB, or (H, W, 4) RGBA for laying on any paper

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.arrays import Photo
+from handler.arrays import Photo, View
 
 Floats = NDArray[np.float32]
 
@@ -32,9 +32,6 @@ SQUARE_SIDE = 2.04  # of the box's width: (1 + 2 x 0.4) x 1.13
 SQUARE_ABOVE = 0.34  # how far the square's centre lies above the box's, of its width: 0.115 + (0.6 - 0.2) / 2 x 1.13
 # Rows of what the model says of a box; each is a place, x and y.
 _CENTRE, _SIZE, _RIGHT_EYE, _LEFT_EYE, _NOSE, _MOUTH = range(6)  # then the ears
-
-
-View = tuple[int, int, int, int]  # a part of a photo: left, top, right, bottom
 
 
 class Face(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from handler.arrays import Mask, Photo
 from handler.faces import Face, FaceFinder
 from handler.module_info import FACE_FILE, PERSON_FILE
-from handler.person import PersonFinder, head_and_shoulders, mask_of
+from handler.person import PersonFinder, head_and_shoulders
 
 
 class Finders(NamedTuple):
@@ -20,12 +20,11 @@ class Finders(NamedTuple):
         return {"person": PERSON_FILE if self.person else None, "faces": FACE_FILE if self.faces else None}
 
     def find_person(self, photo: Photo) -> Mask | None:
-        """Mask whoever is in a photo, uint8 (H, W, 3) RGB: float32 (H, W) in [0, 1].
+        """Find whoever is in a photo, uint8 (H, W, 3) RGB, as `PersonFinder.find` does.
 
         None where nobody is, or there is nothing to find them with.
         """
-        found = self.person.find(photo) if self.person else None
-        return None if found is None else mask_of(found, photo)
+        return self.person.find(photo) if self.person else None
 
     def find_faces(self, photo: Photo) -> list[Face] | None:
         """Return the faces in uint8 (H, W, 3) RGB, the largest first; None where there is nothing to find them with.
@@ -36,7 +35,7 @@ class Finders(NamedTuple):
         if self.faces is None:
             return None
         faces = self.faces.find(photo)
-        found = self.person.find(photo) if self.person and not faces else None
+        found = None if faces else self.find_person(photo)
         return faces if found is None else self.faces.find_in(photo, head_and_shoulders(found, photo))
 
 

@@ -9,16 +9,16 @@ drawn whole, and nothing of the scene is. What is drawn of the photo then says m
 model is unsure, as at locks of hair, the lines decide.
 """
 
+import math
 import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from handler.arrays import Gray, LineMap, Mask, Photo
+from handler.arrays import Gray, LineMap, Mask, Photo, View
 from handler.mask import subject_mask
-
-View = tuple[int, int, int, int]  # a part of a photo: left, top, right, bottom
 
 MODEL_SIDE = 256
 UNIT = 512  # lengths below are in pixels of a photo whose long side this is
@@ -27,7 +27,8 @@ EPSILON = 1e-3  # its contrast, of 1 squared: what counts as an edge
 LOW, HIGH = 0.15, 0.85  # between them the filtered mask rises from 0 to 1
 FINEST = 2048  # a larger picture's mask is enlarged: its soft edge has no finer detail
 SURE = 0.5
-MARGIN = 0.2  # around a person's box
+MARGIN = 0.2  # around a person's box, where a face is looked for
+ROOM = 16  # around it, where the person is drawn: more than `WIDENED` and what is soft beyond
 FEWEST = 0.004  # share of the photo that is surely a person; with less there is nobody
 WIDENED = 7
 SOFTNESS = 2.0
@@ -82,6 +83,18 @@ def head_and_shoulders(found: Mask, photo: Photo) -> View:
     return first_column, first_row, min(width, round(middle + side / 2) + 1), min(height, first_row + round(side) + 1)
 
 
+def person_box(found: Mask, shape: tuple[int, ...]) -> View:
+    """Return the box that holds all of whoever was found, and some room: left, top, right, bottom.
+
+    `shape` is that of the photo, (H, W, ...), in whose pixels it is.
+    """
+    height, width = shape[:2]
+    room = ROOM * max(height, width) / UNIT
+    rows, columns = (np.flatnonzero((found > LOW).any(axis=axis)) for axis in (1, 0))
+    (top, bottom), (left, right) = _stretch(rows, height, room), _stretch(columns, width, room)
+    return left, top, right, bottom
+
+
 def cut(photo: Photo, mask: Mask) -> Photo:
     """Lay the person on white: uint8 (H, W, 3) and float32 (H, W) -> uint8 (H, W, 3)."""
     levels = cv2.convertScaleAbs(mask, alpha=255)
@@ -113,6 +126,12 @@ def widened(mask: Mask) -> Mask:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     soft = cv2.GaussianBlur(cv2.dilate(small, disc), (0, 0), SOFTNESS * reach / WIDENED)
     return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _stretch(cells: NDArray[np.intp], side: int, room: float) -> tuple[int, int]:
+    """Return first and last pixel but one that the cells cover of a side, with room before and after."""
+    first, last = cells[0] * side / MODEL_SIDE, (cells[-1] + 1) * side / MODEL_SIDE
+    return max(0, math.floor(first - room)), min(side, math.ceil(last + room))
 
 
 def _filtered(found: Mask, gray: Gray) -> Mask:

@@ -101,7 +101,7 @@ class Pipeline:
 
     def picture(self, job: Job, lines: LineMap) -> Picture:
         """Render a job and its line map: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA at the photo's size."""
-        return render(job.photo, lines, job.options, job.person)
+        return render(job.photo, lines, job.options, job.person, job.seen)
 
     def _job_or_error(self, row: Row, headers: Headers, watch: Watch) -> Job | RequestError:
         try:

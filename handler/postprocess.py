@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from handler.arrays import LineMap, Mask, Photo, Picture
+from handler.arrays import LineMap, Mask, Photo, Picture, View
 from handler.enlarge import enlarge
 from handler.option import Colour
 from handler.options import WHITE, Options
@@ -16,14 +16,15 @@ from handler.styles import STYLES, Mix
 from handler.vector import vector
 
 
-def render(photo: Photo, lines: LineMap, options: Options, person: Mask | None = None) -> Picture:
+def render(
+    photo: Photo, lines: LineMap, options: Options, person: Mask | None = None, seen: View | None = None
+) -> Picture:
     """Lay the style that was asked for on its paper: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA.
 
     Of the photo (uint8 (H, W, 3) RGB), its line map (float32 (h, w) in [0, 1]) and, where the scene is to be left out,
-    the mask of whoever was found (float32 (H, W) in [0, 1]).
+    the mask of whoever was found (float32 (H, W) in [0, 1]) and the part of the photo that the line map is of.
     """
-    height, width = photo.shape[:2]
-    lines = enlarge(lines, (height, width))
+    lines = _placed(lines, photo.shape[:2], seen)
     if options.scene == "remove":
         kept = settled(person, lines)
         lines = 1 - widened(kept) * (1 - lines)  # ghosts beside the person go
@@ -31,6 +32,16 @@ def render(photo: Photo, lines: LineMap, options: Options, person: Mask | None =
         kept = np.ones_like(lines)
     drawn = STYLES[options.style](photo, lines, kept, Mix(options.alpha, options.sigma))
     return _laid(drawn, options.background)
+
+
+def _placed(lines: LineMap, size: tuple[int, int], seen: View | None) -> LineMap:
+    """(h, w) -> (H, W), which is `size`; around the part that was seen the paper is bare."""
+    if seen is None:
+        return enlarge(lines, size)
+    left, top, right, bottom = seen
+    placed = np.ones(size, np.float32)
+    placed[top:bottom, left:right] = enlarge(lines, (bottom - top, right - left))
+    return placed
 
 
 def encode(picture: Picture, image_format: str) -> bytes:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from handler.arrays import LineMap, Mask, Photo
-from handler.decode import Limits
+from handler.decode import Limits, decode
 from handler.finders import NO_FINDERS, Finders
 from handler.options import Options, parse_options
-from handler.postprocess import render
-from handler.preprocess import Job, prepare, reduced
+from handler.postprocess import encode, render
+from handler.preprocess import Job, part_of, prepare, reduced, resize
 from handler.request import Request
 from scripts.serving.paths import SAMPLE
 from tests.tools import sitter
@@ -38,9 +38,44 @@ def test_the_network_sees_the_person_on_white(finders: Finders) -> None:
     cut, whole = job(finders, scene="remove"), job(finders)
     assert cut.network_input[CORNER].min() == 255 > whole.network_input[CORNER].max()
     assert cut.person is not None
-    sure = reduced(cut.person, cut.network_input.shape[:2]) == 1
+    size = cut.network_input.shape[:2]
+    sure = reduced(part_of(cut.person, cut.seen), size) == 1
     assert sure.mean() > 0.3
-    assert np.array_equal(cut.network_input[sure], whole.network_input[sure])
+    assert np.array_equal(cut.network_input[sure], resize(part_of(whole.photo, cut.seen), size)[sure])
+
+
+def beside_a_wall(width: int, height: int, left: int) -> Photo:
+    """Return the sample's person in the lower part of a larger, plain photo."""
+    photo = np.full((height, width, 3), (90, 140, 200), np.uint8)
+    sample = decode(PHOTO, Limits())
+    side = len(sample)
+    photo[height - side :, left : left + side] = sample
+    return photo
+
+
+@pytest.mark.parametrize("size", [None, 64, 300, 2500])
+def test_the_network_sees_no_more_than_the_persons_box(finders: Finders, size: int | None) -> None:
+    photo = beside_a_wall(1700, 1100, 900)
+    options = Options(scene="remove", size=size)
+    made = prepare(Request(encode(photo, "png"), options), Limits(), finders)
+    assert made.seen is not None
+    assert made.person is not None
+    left, top, right, bottom = made.seen
+    assert 0.4 * made.photo.shape[1] < left < right <= made.photo.shape[1]
+    assert 0.3 * made.photo.shape[0] < top < bottom <= made.photo.shape[0]
+    outside = made.person.copy()
+    outside[top:bottom, left:right] = 0
+    assert outside.max() == 0
+    shape = made.network_input.shape
+    assert shape[1] / shape[0] == pytest.approx((right - left) / (bottom - top), rel=0.1)
+
+
+def test_lines_of_a_part_are_laid_where_it_was() -> None:
+    lines, kept = np.zeros((32, 32), np.float32), np.ones((128, 128), np.float32)
+    picture = render(wall_of(255), lines, Options(scene="remove"), kept, (48, 16, 112, 80))
+    assert picture[16:80, 48:112].max() == 0
+    picture[16:80, 48:112] = 255
+    assert picture.min() == 255
 
 
 def test_nobody_looks_for_a_person_whose_scene_is_kept(finders: Finders) -> None:

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from handler.decode import Limits, decode
 from handler.options import NATIVE_LONG_SIDE
-from handler.preprocess import INPUT_SIDE, input_size, resize
+from handler.preprocess import input_size, resize
+from handler.sight import TRAINED_SIDE
 
 _KINDS = (".jpg", ".jpeg", ".png", ".webp")
 SAMPLE = Path(__file__).parents[2] / "docs" / "astronaut.jpg"
@@ -24,7 +25,7 @@ def photo_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _KINDS)
 
 
-def read_photo(path: Path, side: int = INPUT_SIDE) -> Tensor:
+def read_photo(path: Path, side: int = TRAINED_SIDE) -> Tensor:
     """Return what a worker shows the network of a photo: uint8 RGB (1, 3, H, W) of about `side` x `side`.
 
     Raises `RequestError` for what a worker would refuse.
@@ -35,7 +36,7 @@ def read_photo(path: Path, side: int = INPUT_SIDE) -> Tensor:
     return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
 
 
-def sample_photos(side: int = INPUT_SIDE) -> list[Tensor]:
+def sample_photos(side: int = TRAINED_SIDE) -> list[Tensor]:
     """Return the project's own portrait as it is, dark and low in contrast: uint8 RGB (1, 3, side, side) each."""
     photo = F.interpolate(read_photo(SAMPLE).float(), (side, side), mode="bilinear", antialias=True)
     return [
@@ -43,7 +44,7 @@ def sample_photos(side: int = INPUT_SIDE) -> list[Tensor]:
     ]
 
 
-def seeded_photo(seed: int, height: int = INPUT_SIDE, width: int = INPUT_SIDE) -> Tensor:
+def seeded_photo(seed: int, height: int = TRAINED_SIDE, width: int = TRAINED_SIDE) -> Tensor:
     """Blotches of all sizes, as photos have them: uint8 RGB (1, 3, H, W); every third is dark."""
     generator = torch.Generator().manual_seed(seed)
     photo = torch.zeros(1, 3, height, width)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from handler.errors import RequestError
-from handler.preprocess import INPUT_SIDE
+from handler.sight import TRAINED_SIDE
 from model.files import write_whole
 from model.network.fused import convolutions, rsus
 from model.network.line_model import LineModel
@@ -25,7 +25,7 @@ SHIPPED = EMBEDDED.with_name("int8_ranges.json")
 PHOTOS = Path(__file__).parent / "photos"
 _FEWEST = 6
 _GATE_SHARE = 3  # every third photo is kept for the gate
-_CALIBRATION_SIDE = INPUT_SIDE  # photos are shown to the network as large as a worker shows them
+_CALIBRATION_SIDE = TRAINED_SIDE  # photos are shown to the network as large as a worker shows them
 _GATE_SIDE = 256  # of the project's own photos: they are drawn up to five times, once in emulation
 
 Ranges = dict[str, Tensor]

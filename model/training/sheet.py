@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from handler.preprocess import input_size, resize
+from handler.sight import TRAINED_SIDE
 from model.training.backgrounds import Image
 from model.training.measure import Artist
 
@@ -58,7 +59,7 @@ def contact_sheet(photo: Image, artist: Artist, columns: int = 2) -> Image:
 
 def framed(photo: Image) -> Image:
     """Return the photo as a worker shows it to the network: RGB uint8 (H, W, 3), sides multiples of 32."""
-    return resize(photo, input_size(photo))
+    return resize(photo, input_size(photo, TRAINED_SIDE))
 
 
 def _pair(photo: Image, artist: Artist) -> Image:
