@@ -1,8 +1,7 @@
 """Where the person is in a photo, and the photo without what is around them.
 
 MediaPipe's selfie model tells it for 256 x 256 pixels (model card "Selfie Segmentation", Google, Apache-2.0; see
-model/person/README.md). He and Sun's "Fast Guided Filter" (2015) brings that to the picture's size with an edge that
-follows hair: mask and photo are compared at 512, and what was found there is applied to every pixel.
+model/person/README.md). The guided filter brings that to the picture's size with an edge that follows hair.
 
 The photo is laid on white before the network sees it, so that the outline of a face against a wall of its colour is
 drawn whole, and nothing of the scene is. What is drawn of the photo then says more of the person's outline: where the
@@ -17,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.arrays import Gray, LineMap, Mask, Photo, View
+from handler.arrays import LineMap, Mask, Photo, View
+from handler.guided import UNIT, guided, unit_size
 from handler.mask import subject_mask
 
 MODEL_SIDE = 256
-UNIT = 512  # lengths below are in pixels of a photo whose long side this is
-RADIUS = 6  # of the guided filter
+RADIUS = 6  # of the guided filter, as all lengths in pixels of a photo whose long side is `UNIT`
 EPSILON = 1e-3  # its contrast, of 1 squared: what counts as an edge
 LOW, HIGH = 0.15, 0.85  # between them the filtered mask rises from 0 to 1
 FINEST = 2048  # a larger picture's mask is enlarged: its soft edge has no finer detail
@@ -63,7 +62,7 @@ def mask_of(found: Mask, photo: Photo) -> Mask:
         size = max(1, round(width / scale)), max(1, round(height / scale))
         finest = mask_of(found, cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
         return cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
-    return _stepped(_filtered(found, cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)))
+    return _stepped(guided(found, cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), RADIUS, EPSILON))
 
 
 def head_and_shoulders(found: Mask, photo: Photo) -> View:
@@ -119,9 +118,7 @@ def settled(mask: Mask | None, lines: LineMap) -> Mask:
 def widened(mask: Mask) -> Mask:
     """Widen and soften a mask, to lay it on the lines against ghosts: float32 (H, W) in [0, 1], as the result is."""
     height, width = mask.shape
-    scale = min(1.0, UNIT / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(mask, unit_size(mask.shape)[::-1], interpolation=cv2.INTER_AREA)
     reach = max(1, round(WIDENED * max(small.shape) / UNIT))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     soft = cv2.GaussianBlur(cv2.dilate(small, disc), (0, 0), SOFTNESS * reach / WIDENED)
@@ -132,30 +129,6 @@ def _stretch(cells: NDArray[np.intp], side: int, room: float) -> tuple[int, int]
     """Return first and last pixel but one that the cells cover of a side, with room before and after."""
     first, last = cells[0] * side / MODEL_SIDE, (cells[-1] + 1) * side / MODEL_SIDE
     return max(0, math.floor(first - room)), min(side, math.ceil(last + room))
-
-
-def _filtered(found: Mask, gray: Gray) -> Mask:
-    """(256, 256) and uint8 (H, W) -> float32 (H, W): the guided filter, its linear models made at 512."""
-    height, width = gray.shape
-    scale = min(1.0, UNIT / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    guide = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    coarse = cv2.resize(found, size, interpolation=cv2.INTER_LINEAR)
-    slope, offset = _linear_models(guide, coarse, max(1, round(RADIUS * max(size) / UNIT)))
-    slope, offset = (cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR) for part in (slope, offset))
-    slope *= gray
-    slope *= 1 / 255
-    slope += offset
-    return slope
-
-
-def _linear_models(guide: Mask, coarse: Mask, radius: int) -> tuple[Mask, Mask]:
-    """-> slope and offset at each pixel, float32 (h, w): mask = slope * guide + offset around it."""
-    box = (2 * radius + 1, 2 * radius + 1)
-    mean_guide, mean_mask = cv2.blur(guide, box), cv2.blur(coarse, box)
-    covariance = cv2.blur(guide * coarse, box) - mean_guide * mean_mask
-    slope = covariance / (cv2.blur(guide * guide, box) - mean_guide * mean_guide + EPSILON)
-    return cv2.blur(slope, box), cv2.blur(mean_mask - slope * mean_guide, box)
 
 
 def _stepped(mask: Mask) -> Mask:

@@ -4,12 +4,13 @@ Lengths follow the picture's size (they are given in pixels at 512), so a style 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from handler.arrays import Gray, LineMap, Mask, Photo, Picture, Plane
+from handler.guided import guided, unit_size
 from handler.pencil import pencil
 
 
@@ -20,7 +21,10 @@ class Mix(NamedTuple):
     sigma: float = 20.0  # blur of the photo in pixels at 512
 
 
-_Image = TypeVar("_Image", Photo, LineMap)
+# Tuned on 24 portraits drawn at 1000.
+EDGE = 0.005  # contrast, of 1 squared, that a wash stops at
+VIVID = 2  # 1: paper takes as much of the photo's colour as of its tone
+BOX = 1.2  # radius of the two boxes that together blur as a Gaussian of deviation 1
 
 Style = Callable[[Photo, LineMap, Mask, Mix], Picture]
 
@@ -41,45 +45,33 @@ def sketch(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
 
 
 def composite(photo: Photo, lines: LineMap, kept: Mask, mix: Mix) -> Picture:
-    """Return the blurred photo and the drawing, one laid over the other: uint8 (H, W, 4) RGBA.
+    """Return the drawing over the photo, washed in its own colours: uint8 (H, W, 4) RGBA.
 
-    On white paper it is `alpha * blurred photo + (1 - alpha) * drawing`, as in the published
-    u2net_portrait_composite.py; what shows on other paper is the photo's share and the ink.
+    On white paper it is `alpha * photo + (1 - alpha) * drawing` as in the published u2net_portrait_composite.py, with
+    two differences, for that looks like fog: the photo is blurred up to its edges, not over them, and bare paper takes
+    more of its colours than of its tone. What shows on other paper is the photo's share and the ink.
     """
-    blurred = _blurred_inside(photo, kept, mix.sigma * max(lines.shape) / 512)
+    washed = _washed(photo, kept, mix.sigma)
+    gray = cv2.cvtColor(washed, cv2.COLOR_RGB2GRAY).astype(np.float32)
     cover = 1 - (1 - mix.alpha) * lines  # (H, W): 1 where there is ink, alpha on bare paper
-    share = mix.alpha / np.maximum(cover, 1e-6)
-    colour = _to_levels(blurred * (share / 255)[..., None])
-    return np.dstack([colour, _to_levels(cover * kept)])
+    inverse = 1 / (255 * np.maximum(cover, 1e-6))
+    share, tint = mix.alpha * inverse, (1 - (1 - mix.alpha) ** VIVID - mix.alpha) * lines * inverse
+    colours = [_to_levels(np.clip(share * one + tint * (one - gray), 0, 1)) for one in cv2.split(washed)]
+    return cv2.merge([*colours, _to_levels(cover * kept)])
 
 
 STYLES: dict[str, Style] = {"draw": draw, "sketch": sketch, "composite": composite}
 
 
-def _blurred_inside(photo: Photo, kept: Mask, sigma: float) -> Photo | Plane:
-    """Blur the photo, (H, W, 3), so that nothing of what is left out bleeds into what is kept."""
-    if sigma <= 0 or kept.min() == 1:
-        return _blurred(photo, sigma)
-    inside: Plane = _blurred(photo * kept[..., None], sigma)
-    inside /= np.maximum(_blurred(kept, sigma), 1e-3)[..., None]
-    return inside
-
-
-def _blurred(image: _Image, sigma: float) -> _Image:
-    """Return a Gaussian blur; a wide one is made at a smaller size, where it costs as little as a narrow one."""
+def _washed(photo: Photo, kept: Mask, sigma: float) -> Photo:
+    """Blur the photo up to its edges, (H, W, 3), so that nothing of what is left out gets into what is kept."""
     if sigma <= 0:
-        return image
-    height, width = image.shape[:2]
-    reduction = max(1.0, sigma / 4)  # a kernel of four pixels' deviation is still a good Gaussian
-    soft = cv2.GaussianBlur(_reduced(image, reduction), (0, 0), sigma / reduction)
-    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _reduced(image: _Image, reduction: float) -> _Image:
-    if reduction <= 1:
-        return image
-    height, width = (max(1, round(side / reduction)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        return photo
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(photo, unit_size(gray.shape)[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    inside = None if kept.min() == 1 else kept
+    planes = (guided(plane, gray, BOX * sigma, EDGE, inside) for plane in cv2.split(small))
+    return cv2.merge([_to_levels(np.clip(plane, 0, 1)) for plane in planes])
 
 
 def _to_levels(plane: Plane) -> Gray:

@@ -34,7 +34,7 @@ PANELS: dict[str, Options | None] = {
     "photo": None,
     "draw": Options(),
     "sketch": Options(style="sketch"),
-    "composite": Options(style="composite", alpha=0.6, sigma=4),
+    "composite": Options(style="composite"),
     "frame: face": FACE,
     "background: transparent": Options(frame="face", size=512, style="sketch", background=None),
 }
