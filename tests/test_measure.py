@@ -4,9 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
+from handler.decode import Limits, decode
+from handler.finders import Finders
+from handler.options import Options
 from model.training.measure import background_ink, blank_photos, load_score, score_pairs
 from model.training.plates import Plate
-from model.training.sheet import VARIANTS, contact_sheet, framed
+from model.training.served import served, timings
+from model.training.sheet import VARIANTS, contact_sheet
+from model.weights.source import EMBEDDED
+from scripts.serving.paths import SAMPLE
 from scripts.training import score_lite
 from tests.tools.portraits import portrait
 from tests.tools.shared import needs_shared, shared
@@ -40,14 +46,6 @@ def test_the_reference_drawings_score_one_against_themselves() -> None:
     assert all(value == pytest.approx(1) for _, figures, _ in rows for value in figures.values())
 
 
-def test_frames_keep_the_aspect_and_suit_the_network() -> None:
-    for shape in ((1000, 500), (300, 900), (64, 64)):
-        height, width = framed(np.zeros((*shape, 3), np.uint8)).shape[:2]
-        assert height % 32 == width % 32 == 0
-        assert height / width == pytest.approx(shape[0] / shape[1], rel=0.1)
-        assert height * width == pytest.approx(512 * 512, rel=0.1)
-
-
 def test_the_sheet_shows_every_variant() -> None:
     seen: list[tuple[int, ...]] = []
 
@@ -68,3 +66,20 @@ def test_blank_photos_are_the_same_every_time() -> None:
 def test_the_script_prints_a_line_per_blank_photo(capsys: pytest.CaptureFixture[str]) -> None:
     assert score_lite.main(["blank", "--side", "64"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(blank_photos())
+
+
+def test_what_is_measured_is_what_is_served(finders: Finders) -> None:
+    photo = decode(SAMPLE.read_bytes(), Limits())
+    whole, nobody = served(EMBEDDED, Options())(photo)
+    alone, somebody = served(EMBEDDED, Options(style="sketch"))(photo)
+    assert whole.shape == alone.shape == photo.shape[:2]
+    assert nobody is None
+    assert somebody is not None
+    assert alone[somebody == 0].min() > 200 > whole[somebody == 0].min()
+
+
+def test_times_are_of_both_ways(finders: Finders) -> None:
+    (timing,) = timings([SAMPLE], {"scene": "remove"}, 1)
+    assert 0.1 < timing.face < 0.4
+    assert 0 < timing.now < 20
+    assert 0 < timing.before < 20

@@ -5,8 +5,6 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from handler.preprocess import input_size, resize
-from handler.sight import TRAINED_SIDE
 from model.training.backgrounds import Image
 from model.training.measure import Artist
 
@@ -47,7 +45,7 @@ VARIANTS: dict[str, Variant] = {
 
 def contact_sheet(photo: Image, artist: Artist, columns: int = 2) -> Image:
     """RGB uint8 (H, W, 3) -> a sheet of pairs, photo and drawing, RGB uint8."""
-    pairs = [_pair(framed(variant(photo)), artist) for variant in VARIANTS.values()]
+    pairs = [_pair(variant(photo), artist) for variant in VARIANTS.values()]
     height, width = (max(pair.shape[axis] for pair in pairs) for axis in (0, 1))
     padded = [
         np.pad(p, ((0, height - p.shape[0] + 8), (0, width - p.shape[1] + 8), (0, 0)), constant_values=255)
@@ -55,11 +53,6 @@ def contact_sheet(photo: Image, artist: Artist, columns: int = 2) -> Image:
     ]
     rows = [np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)]
     return np.asarray(np.vstack(rows), np.uint8)
-
-
-def framed(photo: Image) -> Image:
-    """Return the photo as a worker shows it to the network: RGB uint8 (H, W, 3), sides multiples of 32."""
-    return resize(photo, input_size(photo, TRAINED_SIDE))
 
 
 def _pair(photo: Image, artist: Artist) -> Image:

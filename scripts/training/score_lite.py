@@ -2,11 +2,13 @@
 
     python -m scripts.training.score_lite pairs ../shared/pairs --tool ../shared/tools/drawing_score.py
     python -m scripts.training.score_lite background ../shared/photos WORK
-    python -m scripts.training.score_lite cut ../shared/photos WORK
+    python -m scripts.training.score_lite cut ../shared/photos WORK --style sketch
+    python -m scripts.training.score_lite times ../shared/photos --scene remove
     python -m scripts.training.score_lite blank
     python -m scripts.training.score_lite sheet docs/astronaut.jpg model/lite/sheet.jpg
 
-`--drawings FOLDER` keeps the drawings. WORK is the folder of `train_lite.py`, or a new one.
+Photos are drawn as they are served, in fp32; `times` takes what this CPU serves. `--drawings FOLDER` keeps drawings.
+WORK is the folder of `train_lite.py`, or a new one.
 """
 
 import argparse
@@ -16,9 +18,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
-from handler.person import PersonFinder, cut, mask_of, widened
+from handler.options import Options
 from model.files import whole
+from model.quantization.pictures import photo_files
 from model.training.backgrounds import Image
 from model.training.measure import (
     MARK,
@@ -32,10 +36,10 @@ from model.training.measure import (
 )
 from model.training.plates import load_plates
 from model.training.preview import drawing_of, line_map
+from model.training.served import Timing, served, timings
 from model.training.sheet import contact_sheet
 from model.training.subjects import read_hints
 from model.training.teacher import draw
-from model.weights import person
 from model.weights.loading import load_network
 from model.weights.source import EMBEDDED
 from scripts.training.train_lite import HELD_OUT, JUDGES
@@ -76,22 +80,38 @@ def _background(args: argparse.Namespace) -> int:
 def _cut(args: argparse.Namespace) -> int:
     """Measure drawings of the person cut out first."""
     table = load_plates(args.photos, args.work / "plates", read_hints())
-    artist, finder = _artist(args.weights), PersonFinder(person.fetch()[0])
+    artist = served(args.weights, Options(style=args.style, scene="remove"))
     rows = []
     for name in sorted({*JUDGES, *HELD_OUT} & set(table)):
         plate = table[name][512]
-        found = finder.find(plate.photo)
-        if found is None:
+        drawing, mask = artist(plate.photo)
+        if mask is None:
             raise SystemExit(f"{name}: nobody was found")
-        mask = mask_of(found, plate.photo)
-        ink = (255 - artist(cut(plate.photo, mask))) * widened(mask)
-        drawing = (255 - ink).round().astype(np.uint8)
         rows.append({"far_marks": background_ink(drawing, plate, MARK), "covered": coverage(mask, plate)})
         _line(name, rows[-1])
-        _keep(args.drawings, name, np.hstack([plate.photo[..., ::-1], _gray(artist(plate.photo)), _gray(drawing)]))
+        _keep(args.drawings, name, np.hstack([plate.photo[..., ::-1], _gray(drawing)]))
     _line("mean", {key: float(np.mean([row[key] for row in rows])) for key in rows[0]})
     _line("worst", {"far_marks": max(r["far_marks"] for r in rows), "covered": min(r["covered"] for r in rows)})
     return 0
+
+
+def _times(args: argparse.Namespace) -> int:
+    """Measure what the size at which the network sees a photo saves."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    photos, rows = photo_files(args.photos), []
+    for path, timing in zip(photos, timings(photos, {"scene": args.scene}, args.rounds), strict=True):
+        rows.append(timing)
+        _line(path.stem, timing._asdict() | {"ratio": timing.now / timing.before})
+    _ratios("all", rows)
+    _ratios("a face of more than a third", [row for row in rows if row.face > 1 / 3])
+    return 0
+
+
+def _ratios(name: str, rows: Sequence[Timing]) -> None:
+    ratios = [row.now / row.before for row in rows]
+    total = sum(row.now for row in rows) / sum(row.before for row in rows)
+    _line(f"{name} ({len(rows)})", {"mean_ratio": float(np.mean(ratios)), "worst": max(ratios), "together": total})
 
 
 def _blank(args: argparse.Namespace) -> int:
@@ -114,8 +134,8 @@ def _sheet(args: argparse.Namespace) -> int:
 
 
 def _artist(weights: Path) -> Artist:
-    network = load_network(weights)
-    return lambda photo: drawing_of(network, photo)
+    draw = served(weights, Options())
+    return lambda photo: draw(photo)[0]
 
 
 def _teach(photo: Image) -> Drawing:
@@ -162,7 +182,13 @@ def _parser() -> argparse.ArgumentParser:
     cut_first = measures.add_parser("cut", parents=[common], help="the same people, cut out before they are drawn")
     cut_first.add_argument("photos", type=Path)
     cut_first.add_argument("work", type=Path)
+    cut_first.add_argument("--style", choices=("draw", "sketch"), default="draw", help="default: %(default)s")
     cut_first.set_defaults(measure=_cut)
+    times = measures.add_parser("times", help="CPU time beside that of whole photos seen at 512, on one thread")
+    times.add_argument("photos", type=Path)
+    times.add_argument("--scene", choices=("keep", "remove"), default="keep", help="default: %(default)s")
+    times.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    times.set_defaults(measure=_times)
     sheet = measures.add_parser("sheet", parents=[common], help="one photo in many lights and framings")
     sheet.add_argument("photo", type=Path)
     sheet.add_argument("sheet", type=Path, help="picture to write")
