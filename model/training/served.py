@@ -55,7 +55,7 @@ class Timing(NamedTuple):
 
 def timings(photos: Sequence[Path], fields: dict[str, str], rounds: int) -> Iterator[Timing]:
     """Time the embedded weights, in the form that this CPU serves: the least of so many rounds, both ways in turn."""
-    now = _pipeline()
+    now = served_pipeline()
     before = replace(now, drawer=copy.copy(now.drawer))
     before.drawer.info = replace(now.drawer.info, sight=Sight())
     for path in photos:
@@ -64,7 +64,8 @@ def timings(photos: Sequence[Path], fields: dict[str, str], rounds: int) -> Iter
         yield Timing(_face(now.finders, decode(data, Limits())), *map(min, zip(*pairs, strict=True)))
 
 
-def _pipeline() -> Pipeline:
+def served_pipeline() -> Pipeline:
+    """Return what a worker of this CPU has, of the embedded weights."""
     weights = resolve("lite")
     network, ranges = load_network(weights.path), read_ranges(SHIPPED)
     with tempfile.TemporaryDirectory() as folder:

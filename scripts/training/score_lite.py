@@ -4,6 +4,7 @@
     python -m scripts.training.score_lite background ../shared/photos WORK
     python -m scripts.training.score_lite cut ../shared/photos WORK --style sketch
     python -m scripts.training.score_lite times ../shared/photos --scene remove
+    python -m scripts.training.score_lite memory docs/astronaut.jpg --megapixels 65
     python -m scripts.training.score_lite blank
     python -m scripts.training.score_lite sheet docs/astronaut.jpg model/lite/sheet.jpg
 
@@ -12,6 +13,8 @@ WORK is the folder of `train_lite.py`, or a new one.
 """
 
 import argparse
+import math
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +24,7 @@ import numpy as np
 import torch
 
 from handler.options import Options
+from handler.styles import STYLES
 from model.files import whole
 from model.quantization.pictures import photo_files
 from model.training.backgrounds import Image
@@ -36,7 +40,7 @@ from model.training.measure import (
 )
 from model.training.plates import load_plates
 from model.training.preview import drawing_of, line_map
-from model.training.served import Timing, served, timings
+from model.training.served import Timing, served, served_pipeline, timings
 from model.training.sheet import contact_sheet
 from model.training.subjects import read_hints
 from model.training.teacher import draw
@@ -105,6 +109,23 @@ def _times(args: argparse.Namespace) -> int:
         _line(path.stem, timing._asdict() | {"ratio": timing.now / timing.before})
     _ratios("all", rows)
     _ratios("a face of more than a third", [row for row in rows if row.face > 1 / 3])
+    return 0
+
+
+def _memory(args: argparse.Namespace) -> int:
+    """Measure the most that a process held which drew a photo, enlarged to so many pixels, in every style."""
+    photo = cv2.imread(str(args.photo))
+    if photo is None:
+        raise SystemExit(f"{args.photo}: not a picture that OpenCV reads")
+    scale = math.sqrt(args.megapixels * 1e6 / (photo.shape[0] * photo.shape[1]))
+    # rounded down: a pixel more would be refused
+    size = int(photo.shape[1] * scale), int(photo.shape[0] * scale)
+    data = cv2.imencode(".jpg", cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC))[1].tobytes()
+    pipeline = served_pipeline()
+    # all of the photo is decoded where a face is to be cut out
+    for fields in ({"style": style, "scene": "remove", "frame": "face"} for style in STYLES):
+        pipeline.draw_one(data, fields)
+        _line(" ".join(fields.values()), {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3})
     return 0
 
 
@@ -189,6 +210,10 @@ def _parser() -> argparse.ArgumentParser:
     times.add_argument("--scene", choices=("keep", "remove"), default="keep", help="default: %(default)s")
     times.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     times.set_defaults(measure=_times)
+    memory = measures.add_parser("memory", help="the most that a process holds which draws a large photo")
+    memory.add_argument("photo", type=Path)
+    memory.add_argument("--megapixels", type=float, default=65, help="default: %(default)s")
+    memory.set_defaults(measure=_memory)
     sheet = measures.add_parser("sheet", parents=[common], help="one photo in many lights and framings")
     sheet.add_argument("photo", type=Path)
     sheet.add_argument("sheet", type=Path, help="picture to write")
