@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from handler.finders import NO_FINDERS, Finders
 from handler.inference import read_module, torchscript
 from handler.module_info import FORMS, INFO_FILE, WEIGHT_TOPS, ModuleInfo
 from handler.precision import offered, prefers_plain
@@ -28,20 +29,23 @@ class ExportError(Exception):
     """What was written does not draw what the network draws."""
 
 
-def export(weights: Weights, folder: Path, calibration: Path | None = None) -> list[ModuleInfo]:
+def export(
+    weights: Weights, folder: Path, calibration: Path | None = None, finders: Finders = NO_FINDERS
+) -> list[ModuleInfo]:
     """Write the network of `weights` to `folder`, a file for each of `handler.module_info.FORMS` -> what was written.
 
     A module takes uint8 RGB (B, 3, H, W) and gives float32 (B, H, W), 0 ink and 1 paper, once its `pack` has
     been called with the floating type to compute in. In a process that exports once its bytes depend on the
     arguments alone; in others, torch numbers type names anew.
 
-    int8 is made from the photos in `calibration`, or from the project's own. A form whose drawings do not pass
-    the gate is left out, and the log says so. Raises `WeightsError`, `QuantizationError` for a `calibration` that
-    is of no use, or `ExportError` when what was read back draws something else than the network.
+    int8 is made from the photos in `calibration`, or from the project's own, with `finders` as workers have them. A
+    form whose drawings do not pass the gate is left out, and the log says so. Raises `WeightsError`,
+    `QuantizationError` for a `calibration` that is of no use, or `ExportError` when what was read back draws something
+    else than the network.
     """
     network = load_network(weights.path)
     written = [export_float(network, weights, folder)]
-    ranges, gate = ranges_and_gate(network, weights, calibration)
+    ranges, gate = ranges_and_gate(network, weights, calibration, finders)
     for form in WEIGHT_TOPS:
         info = info_of(network, weights, form)
         path = write_int8(network, ranges, info, folder)

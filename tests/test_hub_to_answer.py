@@ -8,6 +8,7 @@ import requests
 
 from handler.module_info import FORMS
 from handler.precision import offered, settle
+from handler.sight import Sight
 from model.quantization import ranges
 from model.weights.source import Weights
 from scripts import build_archive
@@ -25,7 +26,7 @@ FILE = "portrait.safetensors"
 def test_weights_of_a_hub_draw_in_what_this_cpu_is_fastest_in(
     weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranges, "_GATE_SIDE", 96)  # the project's photos, smaller: a quarter of the time
+    monkeypatch.setattr(ranges, "_GATE_SIGHT", Sight(side=96))  # the project's photos, smaller: a quarter of the time
     archive, hub = tmp_path / "portrait.mar", LoopbackHub({FILE: weights.path.read_bytes()})
     with loopback_hub.serving(hub):
         use(monkeypatch, hub.url, tmp_path)

@@ -12,17 +12,19 @@ from torch import Tensor
 
 import model.quantization.ranges
 from handler.decode import Limits
+from handler.finders import Finders
 from handler.module_info import FORMS, WEIGHT_TOPS
 from handler.options import Options
 from handler.precision import offered
 from handler.preprocess import prepare
 from handler.request import Request
+from handler.sight import Sight
 from model.export import export, int8_line_model, read
 from model.network.int8 import ByteConv, ByteJoin, ByteSteps, activation_scales, int8_network
 from model.network.line_model import ByteLineModel, LineModel
 from model.network.u2net import U2Net, pool, upsample_like
 from model.quantization.fidelity import Fidelity, compare
-from model.quantization.pictures import photo_files, read_photo, seeded_photo
+from model.quantization.pictures import SAMPLE, photo_files, read_photo, seeded_photo, served_photos
 from model.quantization.ranges import (
     BAR,
     PHOTOS,
@@ -37,7 +39,7 @@ from model.quantization.ranges import (
     write_ranges,
 )
 from model.weights.loading import load_network
-from model.weights.source import Weights, resolve
+from model.weights.source import EMBEDDED_SIGHT, Weights, resolve
 from scripts.training.train_lite import HELD_OUT, JUDGES
 
 
@@ -65,7 +67,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_integer_form_passes_the_gate_on_unseen_photos(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model.quantization.ranges, "_CALIBRATION_SIDE", 96)
+    monkeypatch.setattr(model.quantization.ranges, "sight_of", lambda _: Sight(side=96))
     assert [info.form for info in export(weights, tmp_path, photos)] == list(FORMS)
     assert {path.name for path in tmp_path.iterdir()} == set(FORMS.values())
     here = offered("cpu", WEIGHT_TOPS)
@@ -104,7 +106,7 @@ def test_weights_stay_within_their_bits(network: U2Net, ranges: Ranges) -> None:
 def test_a_form_that_fails_the_gate_is_left_out_and_the_log_says_by_how_much(
     weights: Weights, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(model.quantization.ranges, "_CALIBRATION_SIDE", 96)
+    monkeypatch.setattr(model.quantization.ranges, "sight_of", lambda _: Sight(side=96))
     monkeypatch.setattr(model.quantization.ranges, "record_ranges", lambda *_: dull_ranges(load_network(weights.path)))
     with caplog.at_level(logging.WARNING):
         assert [info.form for info in export(weights, tmp_path, photos)] == ["float"]
@@ -116,8 +118,8 @@ def test_a_form_that_fails_the_gate_is_left_out_and_the_log_says_by_how_much(
 def test_weights_without_ranges_of_their_own_become_int8_by_the_photos_of_the_project(
     weights: Weights, network: U2Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model.quantization.ranges, "_CALIBRATION_SIDE", 64)
-    monkeypatch.setattr(model.quantization.ranges, "_GATE_SIDE", 64)
+    monkeypatch.setattr(model.quantization.ranges, "sight_of", lambda _: Sight(side=64))
+    monkeypatch.setattr(model.quantization.ranges, "_GATE_SIGHT", Sight(side=64))
     found, gate = ranges_and_gate(network, weights, None)
     seen, unseen = split(PHOTOS)
     assert (len(seen), len(unseen), len(gate.photos)) == (8, 4, 4)
@@ -212,6 +214,12 @@ def test_a_photo_is_what_a_worker_shows_the_network(size: tuple[int, int], tmp_p
     Image.fromarray(pixels).resize(size).save(tmp_path / "photo.jpg", exif=turned)
     served = prepare(Request((tmp_path / "photo.jpg").read_bytes(), Options()), Limits()).network_input
     assert np.array_equal(read_photo(tmp_path / "photo.jpg")[0].permute(1, 2, 0).numpy(), served)
+
+
+def test_a_portrait_is_shown_as_large_as_its_face_asks_for_with_its_scene_and_without(finders: Finders) -> None:
+    whole, cut = served_photos(SAMPLE, EMBEDDED_SIGHT, finders)
+    assert whole.shape[2] > 512
+    assert whole[..., :40, :40].max() < 255 == cut[..., :40, :40].min()
 
 
 def test_a_damaged_photo_is_named(photos: Path, tmp_path: Path, network: U2Net, weights: Weights) -> None:

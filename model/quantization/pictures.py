@@ -1,9 +1,10 @@
 """Pictures to measure a network with: photos of a folder, or seeded ones where there is none.
 
-Photos are decoded, turned and resized by the worker's own functions, so that int8 is made and judged on the very
-pixels that it will be served.
+Photos are decoded, sized and cut by the worker's own functions, so that int8 is made and judged on the very pixels that
+it will be served.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from handler.decode import Limits, decode
-from handler.options import NATIVE_LONG_SIDE
-from handler.preprocess import input_size, resize
-from handler.sight import TRAINED_SIDE
+from handler.decode import Limits
+from handler.finders import NO_FINDERS, Finders
+from handler.options import Options
+from handler.preprocess import prepare
+from handler.request import Request
+from handler.sight import TRAINED_SIDE, Sight
 
 _KINDS = (".jpg", ".jpeg", ".png", ".webp")
 SAMPLE = Path(__file__).parents[2] / "docs" / "astronaut.jpg"
@@ -25,15 +28,22 @@ def photo_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _KINDS)
 
 
-def read_photo(path: Path, side: int = TRAINED_SIDE) -> Tensor:
-    """Return what a worker shows the network of a photo: uint8 RGB (1, 3, H, W) of about `side` x `side`.
+def served_photos(path: Path, sight: Sight, finders: Finders = NO_FINDERS) -> Iterator[Tensor]:
+    """Yield what a worker shows the network of a photo, with its scene and, where somebody is found, without.
 
-    Raises `RequestError` for what a worker would refuse.
+    uint8 RGB (1, 3, H, W), as large as `sight` has it. Raises `RequestError` for what a worker would refuse.
     """
-    photo = decode(path.read_bytes(), Limits(), NATIVE_LONG_SIDE)
-    small = resize(photo, input_size(photo, side))
-    # a copy: what Pillow decoded may not be written to, and torch warns of that
-    return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
+    data = path.read_bytes()
+    for scene in ("keep", "remove"):
+        job = prepare(Request(data, Options(scene=scene)), Limits(), finders, sight)
+        if scene == "keep" or job.person is not None:
+            # a copy: what Pillow decoded may not be written to, and torch warns of that
+            yield torch.from_numpy(np.array(job.network_input)).permute(2, 0, 1)[None]
+
+
+def read_photo(path: Path, side: int = TRAINED_SIDE) -> Tensor:
+    """Return what a worker shows of a whole photo to a network that sees about `side` x `side`, as `served_photos`."""
+    return next(served_photos(path, Sight(side)))
 
 
 def sample_photos(side: int = TRAINED_SIDE) -> list[Tensor]:

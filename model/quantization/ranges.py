@@ -1,7 +1,7 @@
 """int8: the ranges of the network's maps, recorded on photos, and the gate that they must pass."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,22 +11,22 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from handler.errors import RequestError
-from handler.sight import TRAINED_SIDE
+from handler.finders import NO_FINDERS, Finders
+from handler.sight import Sight
 from model.files import write_whole
 from model.network.fused import convolutions, rsus
 from model.network.line_model import LineModel
 from model.network.u2net import U2Net
 from model.quantization.fidelity import Fidelity, compare, worst
-from model.quantization.pictures import photo_files, read_photo
-from model.weights.source import EMBEDDED, Weights
+from model.quantization.pictures import photo_files, served_photos
+from model.weights.source import EMBEDDED, Weights, sight_of
 
 BAR = Fidelity(psnr=34.0, ssim=0.97)
 SHIPPED = EMBEDDED.with_name("int8_ranges.json")
 PHOTOS = Path(__file__).parent / "photos"
 _FEWEST = 6
 _GATE_SHARE = 3  # every third photo is kept for the gate
-_CALIBRATION_SIDE = TRAINED_SIDE  # photos are shown to the network as large as a worker shows them
-_GATE_SIDE = 256  # of the project's own photos: they are drawn up to five times, once in emulation
+_GATE_SIGHT = Sight(side=256)  # of the project's own photos: they are drawn up to five times, once in emulation
 
 Ranges = dict[str, Tensor]
 Draw = Callable[[Tensor], Tensor]
@@ -58,27 +58,30 @@ class Gate:
             return worst([compare(draw(photo)[0], exact) for photo, exact in pairs])
 
 
-def ranges_and_gate(network: U2Net, weights: Weights, folder: Path | None) -> tuple[Ranges, Gate]:
+def ranges_and_gate(
+    network: U2Net, weights: Weights, folder: Path | None, finders: Finders = NO_FINDERS
+) -> tuple[Ranges, Gate]:
     """Ranges for `network`, and the gate that its int8 forms have to pass.
 
     From the photos of `folder`, of which a third is kept for the gate; without one from those of the project,
-    but the ranges of the embedded weights, which were recorded on more. Raises `QuantizationError`.
+    but the ranges of the embedded weights, which were recorded on more. `finders` are those of the workers.
+    Raises `QuantizationError`.
     """
     seen, unseen = split(folder or PHOTOS)
-    side = _CALIBRATION_SIDE if folder else _GATE_SIDE
-    gate = Gate.of(network, [calibration_photo(path, side) for path in unseen])
+    sight = sight_of(weights)
+    gate = Gate.of(network, list(calibration_photos(unseen, sight if folder else _GATE_SIGHT, finders)))
     if folder is None and has_ranges(SHIPPED, weights):
         return read_ranges(SHIPPED), gate
-    photos = (calibration_photo(path) for path in _shown(seen, "recording ranges"))
-    return record_ranges(network, photos), gate
+    return record_ranges(network, calibration_photos(_shown(seen, "recording ranges"), sight, finders)), gate
 
 
-def calibration_photo(path: Path, side: int | None = None) -> Tensor:
-    """`read_photo` of about `side` x `side`, or as large as a worker's; raises `QuantizationError` with its name."""
-    try:
-        return read_photo(path, side or _CALIBRATION_SIDE)
-    except RequestError as error:
-        raise QuantizationError(f"calibration: {path}: {error}") from error
+def calibration_photos(paths: Iterable[Path], sight: Sight, finders: Finders) -> Iterator[Tensor]:
+    """Yield `served_photos` of all; raises `QuantizationError` with the name of one that a worker would refuse."""
+    for path in paths:
+        try:
+            yield from served_photos(path, sight, finders)
+        except RequestError as error:
+            raise QuantizationError(f"calibration: {path}: {error}") from error
 
 
 def _shown(items: Sequence[Item], what: str) -> Iterable[Item]:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from handler.finders import load_finders
 from handler.module_info import FORMS
 from model.export import export
 from model.files import move_into_place
@@ -48,7 +49,7 @@ def build(
         _stage_handler(package)
         for path in finders:
             shutil.copyfile(path, package / path.name)
-        written = export(weights, package, calibration)
+        written = export(weights, package, calibration, load_finders(package))
         (package / SERIALIZED).rename(stage / SERIALIZED)
         archive = _pack(stage, version)
         check(archive)
