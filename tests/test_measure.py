@@ -9,11 +9,11 @@ from handler.finders import Finders
 from handler.options import Options
 from model.training.measure import background_ink, blank_photos, load_score, score_pairs
 from model.training.plates import Plate
-from model.training.served import served, timings
 from model.training.sheet import VARIANTS, contact_sheet
 from model.weights.source import EMBEDDED
 from scripts.serving.paths import SAMPLE
 from scripts.training import score_lite
+from scripts.training.served import served, timings
 from tests.tools.portraits import portrait
 from tests.tools.shared import needs_shared, shared
 

@@ -40,12 +40,12 @@ from model.training.measure import (
 )
 from model.training.plates import load_plates
 from model.training.preview import drawing_of, line_map
-from model.training.served import Timing, served, served_pipeline, timings
 from model.training.sheet import contact_sheet
 from model.training.subjects import read_hints
 from model.training.teacher import draw
 from model.weights.loading import load_network
 from model.weights.source import EMBEDDED
+from scripts.training.served import Timing, served, served_pipeline, timings
 from scripts.training.train_lite import HELD_OUT, JUDGES
 
 
