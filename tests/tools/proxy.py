@@ -28,6 +28,7 @@ class Proxy:
     ports: Mapping[int, int]  # the one in deploy/nginx -> the one here
     process: "subprocess.Popen[bytes]"
     certificate: Path
+    log: Path  # a line of JSON for each request
 
     def url(self, path: str, port: int = 8000) -> str:
         """Of a path on one of its ports."""
@@ -47,21 +48,29 @@ class Proxy:
         self.process.wait(timeout=10)
 
 
-def start_proxy(folder: Path, upstream: Ports, keys: str = "", seconds: Mapping[str, int] | None = None) -> Proxy:
+def start_proxy(
+    folder: Path,
+    upstream: Ports,
+    keys: str = "default anybody;\n",
+    origins: str = "",
+    seconds: Mapping[str, int] | None = None,
+    output: int = subprocess.DEVNULL,
+) -> Proxy:
     """nginx with deploy/nginx as it stands but for ports and paths.
 
-    `keys`: the text of a file of keys. `seconds`: time-outs by directive, for tests that cannot wait.
+    `keys`, `origins`: the text of a file of them. `seconds`: time-outs by directive, for tests that cannot wait.
+    `output`: where its standard output goes.
     """
     ports = {listed: _free_port() for listed in (8000, 7000, 8002, 8443)}
     configuration = _lay_out(folder, ports, upstream, seconds or {})
-    (folder / "keys").mkdir()
-    if keys:
-        (folder / "keys" / "clients.map").write_text(keys)
+    for name, text in {"keys": keys, "origins": origins}.items():
+        (folder / name).mkdir()
+        (folder / name / "clients.map").write_text(text)
     _make_certificate(folder / "tls")
-    process = subprocess.Popen([*_command(folder, configuration), "-g", _globals()], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*_command(folder, configuration), "-g", _globals()], stdout=output)
     for port in ports.values():
         _wait_for(port, process)
-    return Proxy(ports, process, folder / "tls" / "tls.crt")
+    return Proxy(ports, process, folder / "tls" / "tls.crt", folder / "access.log")
 
 
 def _command(folder: Path, configuration: Path) -> list[str]:
@@ -77,7 +86,7 @@ def _lay_out(folder: Path, ports: Mapping[int, int], upstream: Ports, seconds: M
     """Copy deploy/nginx to where it goes below `folder` instead of /etc/nginx; returns nginx.conf."""
     shutil.copytree(DEPLOY, folder / "portrait", ignore=shutil.ignore_patterns("tls"))
     shutil.copytree(DEPLOY / "tls", folder / "tls")
-    changes = {" /tmp/": f" {folder}/", "/etc/nginx/": f"{folder}/"}
+    changes = {" /tmp/": f" {folder}/", "/etc/nginx/": f"{folder}/", "/var/log/nginx/": f"{folder}/"}
     changes |= {f"listen {listed}": f"listen {HOST}:{port}" for listed, port in ports.items()}
     doors = {8080: upstream.rest, 7070: upstream.grpc, 8082: upstream.metrics}
     changes |= {f"server {HOST}:{listed}": f"server {HOST}:{port}" for listed, port in doors.items()}
