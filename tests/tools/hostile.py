@@ -99,16 +99,16 @@ def _jpeg_of_size(width: int, height: int, **options: Any) -> bytes:
     return bytes(data)
 
 
-def _many_scans() -> bytes:
-    data = jpeg(progressive=True)
+def _repeated_scan(data: bytes, times: int) -> bytes:
     start = data.rindex(b"\xff\xda")
-    return data[:start] + data[start:-2] * 200 + b"\xff\xd9"
+    return data[:start] + data[start:-2] * times + b"\xff\xd9"
 
 
-def _many_pixels_and_scans() -> bytes:
-    data = _jpeg_of_size(7000, 7000, progressive=True)
-    start = data.rindex(b"\xff\xda")
-    return data[:start] + data[start:-2] * 88 + b"\xff\xd9"
+def gray_scans(megapixels: float, scans: int) -> bytes:
+    """Return a JPEG of the gray that decoders fill gaps with, which has to be looked at thrice."""
+    side = round(1000 * megapixels**0.5)
+    gray = encoded(Image.new("RGB", (side, side), (128, 128, 128)), "JPEG", progressive=True, quality=50)
+    return _repeated_scan(gray, scans - 9)
 
 
 def _gif(width: int, height: int, frame: tuple[int, int], lzw: bytes) -> bytes:
@@ -179,6 +179,7 @@ GOOD: dict[str, Maker] = {
     "cmyk jpeg": lambda: encoded(picture(mode="CMYK"), "JPEG"),
     "cmyk jpeg without adobe's marker": lambda: _without_segment(encoded(picture(mode="CMYK"), "JPEG"), 0xEE),
     "progressive jpeg": lambda: jpeg(progressive=True),
+    "progressive jpeg of 5 megapixels of gray": lambda: gray_scans(5, 10),
     "1-bit png": lambda: encoded(picture(mode="1"), "PNG"),
     "16-bit png": _sixteen_bits,
     "gray and alpha": lambda: encoded(picture(mode="LA"), "PNG"),
@@ -223,7 +224,8 @@ BAD: dict[str, Maker] = {
     "heic whose tile is larger than stated": lambda: heic(tile_size=(16, 16), size=(16, 16)),
     "baseline jpeg cut at 50 % that ends": lambda: _cut(jpeg(), 0.5) + b"\xff\xd9",
     "progressive jpeg of 200 megapixels": lambda: _jpeg_of_size(16_000, 12_500, progressive=True),
-    "jpeg of 98 scans over 49 megapixels": _many_pixels_and_scans,
+    "jpeg of 98 scans over 49 megapixels": lambda: _repeated_scan(_jpeg_of_size(7000, 7000, progressive=True), 89),
+    "jpeg of 98 scans over 8 megapixels of gray": lambda: gray_scans(8, 98),
     "tiff": lambda: encoded(picture(), "TIFF"),
     "bmp": lambda: encoded(picture(), "BMP"),
     "ico": lambda: encoded(picture(), "ICO"),
@@ -256,7 +258,7 @@ BAD: dict[str, Maker] = {
     "webp of a wrong length": lambda: (
         encoded(picture(), "WEBP")[:4] + b"\xff\xff\xff\x7f" + encoded(picture(), "WEBP")[8:]
     ),
-    "jpeg of more than 100 scans": _many_scans,
+    "jpeg of more than 100 scans": lambda: _repeated_scan(jpeg(progressive=True), 200),
     "png of 100,000 notes": lambda: png(before=png_chunk(b"tEXt", b"a\0b") * 100_000),
     "jpeg of a million comments": lambda: jpeg()[:2] + b"\xff\xfe\0\2" * 1_000_000 + jpeg()[2:],
 }
