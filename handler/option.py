@@ -15,6 +15,8 @@ Colour = tuple[int, int, int]  # (red, green, blue) of 0 to 255
 Others = Mapping[str, tuple[str, ...]]
 """Name of another option -> those of its values that are meant."""
 
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
 UNSETTLED = object()
 """Stands for a default until the options that it depends on are known."""
 
@@ -94,21 +96,21 @@ class Option:
 
 
 def numbers(low: float, high: float) -> Pattern:
-    """Plain decimal numbers of a range."""
+    """Decimal numbers of a range, as JSON and people write them."""
 
     def read(text: str) -> float:
         # NaN, infinities and whatever else float() takes are left out by the pattern, and NaN is in no range
-        return _within(float(text) if re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+", text) else math.nan, low, high)
+        return _within(float(text) if _DECIMAL.fullmatch(text) else math.nan, low, high)
 
     return Pattern(read, f"a number from {low:g} to {high:g}", {"from": low, "to": high})
 
 
 def whole_numbers(low: int, high: int) -> Pattern:
-    """Whole numbers of a range, of at most five digits."""
+    """Whole numbers of a range, of at most five digits; 256.0 is one."""
 
     def read(text: str) -> int:
         # Python would convert the digits of a long text for seconds
-        return int(_within(int(text) if re.fullmatch(r"[0-9]{1,5}", text) else math.nan, low, high))
+        return int(_within(float(text) if re.fullmatch(r"[0-9]{1,5}(\.0{1,9})?", text) else math.nan, low, high))
 
     return Pattern(read, f"{low} to {high}", {"from": low, "to": high})
 

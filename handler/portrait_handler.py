@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ts.protocol import otf_message_handler
 from ts.utils.util import PredictionException
 
 from handler.abandoned import has_left
@@ -16,6 +17,8 @@ from handler.context import Context
 from handler.cores import Cores
 from handler.describe import describe
 from handler.errors import RequestError
+from handler.memory import Budget
+from handler.message import Connection, read_requests
 from handler.metrics import Tally
 from handler.pipeline import load_pipeline
 from handler.precision import device_of
@@ -37,6 +40,7 @@ class PortraitHandler:
         pipeline = load_pipeline(folder, context.model_yaml_config, os.environ, device)
         self.cores = Cores(folder / "at-work", torch.get_num_threads())
         self.pipeline = replace(pipeline, threads=lambda: self.cores.share())
+        _read_within_bounds(Budget(pipeline.settings.memory_megabytes))
         self.initialized = True
 
     def handle(self, data: Sequence[Row], context: Context) -> list[Any]:
@@ -69,6 +73,22 @@ class PortraitHandler:
     def describe_handle(self) -> dict[str, Any]:
         """Return what this model offers, for `GET /models/portrait?customized=true`."""
         return describe(self.pipeline.drawer, self.pipeline.finders, self.pipeline.settings)
+
+
+def _read_within_bounds(budget: Budget) -> None:
+    """Have this worker read its requests by `read_requests`, and end before one where it holds too much memory.
+
+    The first byte of a message is asked for when the answer before it has been sent. TorchServe starts a fresh worker.
+    """
+    receive = otf_message_handler._retrieve_buffer  # noqa: SLF001  TorchServe 0.12, its last version, has no other way
+
+    def receive_within_budget(connection: Connection, length: int) -> bytearray:
+        if not budget.is_kept():
+            raise SystemExit(0)
+        return receive(connection, length)
+
+    otf_message_handler._retrieve_buffer = receive_within_budget  # noqa: SLF001
+    otf_message_handler._retrieve_inference_msg = read_requests  # noqa: SLF001
 
 
 def _asks_for_description(headers: Headers) -> bool:

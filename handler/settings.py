@@ -18,6 +18,7 @@ class Settings:
     megapixels: float = 65  # of one photo, as decoded
     jpeg_megapixels: float = 220  # of a JPEG as it states them; it is decoded smaller
     threads: int = 0  # shared by the workers that draw; 0: OMP_NUM_THREADS, else the cores
+    memory_megabytes: float = 1000  # that a worker may hold beyond what it loads with, once it has answered
     precision: str = AUTO  # what the network computes in; set for one start, by `PORTRAIT_PRECISION`
 
     @property

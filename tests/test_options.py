@@ -32,6 +32,7 @@ def test_nothing_given_means_the_defaults() -> None:
         ("background", "white", WHITE),
         ("background", "#FFFFFF", WHITE),
         ("background", "Transparent", None),
+        ("size", "512.0", 512),
         ("background", "#FF8000", (255, 128, 0)),
     ],
 )
@@ -40,7 +41,7 @@ def test_a_value_is_parsed_from_header_and_field(name: str, value: str, parsed: 
     assert getattr(parse_options({}, {name: value}), name) == parsed
 
 
-@pytest.mark.parametrize("value", ["0", "0.25", "1", ".5", "+1"])
+@pytest.mark.parametrize("value", ["0", "0.25", "1", ".5", "+1", "1.", "1e-05", "5E-1"])
 def test_alpha_of_a_composite(value: str) -> None:
     assert parse_options({}, {"style": "composite", "alpha": value}).alpha == float(value)
 
@@ -53,7 +54,7 @@ def test_alpha_of_a_composite(value: str) -> None:
         ("frame", "square"),
         ("size", "63"),
         ("size", "4097"),
-        ("size", "512.0"),
+        ("size", "512.5"),
         ("size", "-512"),
         ("size", "9" * 5000),
         ("format", "bmp"),
@@ -68,7 +69,7 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     assert message.endswith(f", got {value[:64]}")
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-0.1", "1.1", "1e-1", "0x1", "٠", "1_0", "half"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-0.1", "1.1", "1e1", "1e", "0x1", "٠", "1_0", "half"])
 def test_alpha_takes_plain_numbers_of_its_range_only(value: str) -> None:
     assert "alpha: must be a number from 0 to 1" in refused({}, {"style": "composite", "alpha": value})
 

@@ -1,10 +1,13 @@
 import base64
+import re
+import time
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from handler.errors import RequestError
-from handler.request import parse_request
+from handler.request import Request, parse_request
 
 PHOTO = bytes(range(256))
 BASE64 = base64.b64encode(PHOTO).decode()
@@ -25,8 +28,10 @@ def refused(row: dict[str, Any]) -> str:
         {"body": {"data": BASE64}},
         {"body": {"data": "data:image/jpeg;base64," + BASE64}},
         {"body": {"data": "\n".join(BASE64[i : i + 76] for i in range(0, len(BASE64), 76))}},
+        {"body": {"data": BASE64.rstrip("=")}},
+        {"body": {"data": base64.urlsafe_b64encode(PHOTO).decode()}},
     ],
-    ids=["raw", "multipart or grpc", "json", "data url", "wrapped base64"],
+    ids=["raw", "multipart or grpc", "json", "data url", "wrapped base64", "unpadded", "url-safe"],
 )
 def test_the_photo_arrives_as_sent(row: dict[str, Any]) -> None:
     assert parse_request(row, {}).photo == PHOTO
@@ -61,7 +66,6 @@ def test_headers_are_options_and_content_types_of_parts_are_not() -> None:
         {"body": {}},
         {"body": {"data": 1}},
         {"body": {"data": None}},
-        {"data": "text"},
         {"photo": bytearray(PHOTO)},
         {"\ufffdPNG garbled form": ""},
     ],
@@ -70,7 +74,7 @@ def test_no_photo_is_told_with_how_to_send_one(row: dict[str, Any]) -> None:
     assert "curl -T photo.jpg" in refused(row)
 
 
-@pytest.mark.parametrize("data", ["!", "AAA", "\u00e9", "ÿØÿà"])
+@pytest.mark.parametrize("data", ["!", "AAAAA", "\u00e9", "ÿØÿà", "AA=A", "a.b"])
 def test_bad_base64_is_refused(data: str) -> None:
     assert "base64" in refused({"body": {"data": data}})
 
@@ -83,3 +87,46 @@ def test_a_json_option_is_a_text_or_a_number(value: object) -> None:
 def test_unknown_fields_are_refused() -> None:
     assert "model: unknown option" in refused({"body": {"data": BASE64, "model": "x"}})
     assert "body: unknown option" in refused({"data": bytearray(PHOTO), "body": bytearray(PHOTO)})
+
+
+def as_json(document: bytes, kind: str = "application/json") -> Request:
+    """Return what a body comes to that says of itself that it is JSON."""
+    return parse_request({"body": bytearray(document)}, {"CONTENT-type": kind})
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON", "application/json ; charset=utf-8"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_is_read_however_it_is_spelt(kind: str, encoding: str) -> None:
+    text = f'{{"data": "{BASE64}", "style": "composite", "alpha": 1e-05, "size": 256.0}}'
+    request = as_json(text.encode(encoding), kind)
+    assert request.photo == PHOTO
+    assert (request.options.alpha, request.options.size) == (1e-05, 256)
+
+
+def test_a_photo_that_says_it_is_json_is_a_photo() -> None:
+    assert as_json(PHOTO).photo == PHOTO
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (b'{"data": "AAAA"', "the body is broken JSON"),
+        (b"\xef\xbb\xbf{", "the body is broken JSON"),
+        (b'{"data": 1}', "data: must be the photo in base64, got a number"),
+        (b'{"data": "AAAA", "size": NaN}', "size: must be native or 64 to 4096, got nan"),
+        (b"[" * 1_000_000, "more than 64 members"),
+        (b" " * 100 + b"[" * 1_000_000, "more than 64 members"),
+        (b'{"data": "", ' + b",".join(b'"%d":1' % i for i in range(100)) + b"}", "more than 64 members"),
+        (b'{"data": "AAAA", "size": ' + b"9" * 1_000_000 + b"}", "size: must be at most 4096 bytes, got 1000000: 9999"),
+    ],
+)
+def test_json_is_bounded_and_told_what_is_wrong(document: bytes, message: str) -> None:
+    started = time.process_time()
+    with pytest.raises(RequestError, match=re.escape(message)):
+        as_json(document)
+    assert time.process_time() - started < 0.3
+
+
+def test_what_the_reader_refused_is_refused() -> None:
+    error = RequestError(HTTPStatus.BAD_REQUEST, "data: is there twice; send it once")
+    assert refused({"body": error}) == error.message
