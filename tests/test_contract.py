@@ -1,5 +1,6 @@
 """The contract of the endpoint, on a real TorchServe, in every way that a photo can be sent."""
 
+import base64
 import io
 import json
 import re
@@ -10,6 +11,7 @@ from http import HTTPStatus
 
 import grpc
 import numpy as np
+import psutil
 import pytest
 import requests
 from PIL import Image
@@ -185,6 +187,7 @@ def test_odd_but_legal_photos_are_drawn(ways: Transports) -> None:
         ({"Content-Type": "text/plain"}, PHOTO, {200, 400}),
         ({"Content-Type": "application/json"}, b"{}", {400}),
         ({"Content-Type": "application/json"}, b"[]", {400}),
+        ({"Content-Type": "application/json"}, b"[" * 1_000_000, {400}),
         ({"Content-Type": "application/json"}, b"42", {400}),
         ({"Content-Type": "application/json"}, b'{"data": "?"}', {400}),
         ({"explain": "True"}, PHOTO, {200}),
@@ -208,6 +211,60 @@ def test_odd_transport(ways: Transports, headers: dict[str, str], body: bytes, s
 def test_odd_field_values(ways: Transports, style: bytes) -> None:
     check_error(ways.post(files={"data": PHOTO, "style": style}), 400)
     check_error(ways.predict({"data": PHOTO, "style": style}), 400)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_json_is_read_however_it_is_spelt(ways: Transports, kind: str, mark: bytes) -> None:
+    data = base64.urlsafe_b64encode(PHOTO).rstrip(b"=")
+    body = mark + b'{"data": "%s", "style": "composite", "alpha": 1e-05, "size": 200.0}' % data
+    expected = ways.raw(PHOTO, style="composite", alpha="0.00001", size="200").body
+    assert ways.post(data=body, headers={"Content-Type": kind}).body == expected
+
+
+def part(name: str, value: bytes, more: str = "") -> bytes:
+    return f'--edge\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + value + b"\r\n"
+
+
+def post_parts(ways: Transports, *parts: bytes) -> Reply:
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    return ways.post(data=b"".join(parts) + b"--edge--\r\n", headers=headers)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_two_photos_in_one_request_are_refused(ways: Transports) -> None:
+    reply = post_parts(ways, part("data", PHOTO, "; filename=a"), part("data", PHOTO, "; filename=b"))
+    check_error(reply, 400)
+    assert b"data: is there twice" in reply.body
+
+
+def test_a_part_in_base64_is_told_so(ways: Transports) -> None:
+    encoding = "\r\nContent-Transfer-Encoding: base64"
+    reply = post_parts(ways, part("data", base64.b64encode(PHOTO), encoding))
+    check_error(reply, 400)
+    assert b"base64" in reply.body
+    # of a file, TorchServe itself says so, with its own status
+    reply = post_parts(ways, part("data", base64.b64encode(PHOTO), "; filename=a" + encoding))
+    assert (reply.status, json.loads(reply.body)["message"]) == (500, "TransferEncoding Unknown: base64")
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=edge", b"".join(part(str(i), b"") for i in range(20_000)) + b"--edge--\r\n"),
+        ("application/x-www-form-urlencoded", b"a&" * 200_000),
+        ("application/json", b'{"data": "", "a": [' + b"{}," * 1_000_000 + b"{}]}"),
+        ("application/json", b'{"data": "' + b"A " * 5_000_000 + b'"}'),
+    ],
+    ids=["parts", "form", "json", "spaces"],
+)
+def test_a_flood_of_fields_costs_a_worker_little(server: Server, ways: Transports, kind: str, body: bytes) -> None:
+    process = psutil.Process(workers(server)[0])
+    held, began = process.memory_info().rss, sum(process.cpu_times()[:2])
+    check_error(ways.post(data=body, headers={"Content-Type": kind}), 400)
+    assert sum(process.cpu_times()[:2]) - began < 1
+    assert process.memory_info().rss - held < 150e6
 
 
 def test_the_wrong_part_and_no_part_tell_how_to_send(ways: Transports) -> None:
