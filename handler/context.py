@@ -29,6 +29,9 @@ class Context(Protocol):
     def metrics(self) -> Store:
         """Where metrics go."""
 
+    def get_request_id(self, idx: int) -> str | None:
+        """Return TorchServe's own id of a row, which its answer has in `x-request-id`."""
+
     def get_all_request_header(self, idx: int) -> Headers:
         """Return the headers that came with a row; beside them the content type of each multipart part."""
 

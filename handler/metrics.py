@@ -95,6 +95,11 @@ class Tally:
         yield
         self._samples.append(Sample("portrait_stage_seconds", time.perf_counter() - started, (name,)))
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What each stage took so far."""
+        return {one.labels[0]: one.value for one in self._samples if one.name == "portrait_stage_seconds"}
+
     def refused(self, errors: Sequence[RequestError]) -> None:
         """Count requests that the client has to change."""
         for error in errors:

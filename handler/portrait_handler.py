@@ -1,5 +1,6 @@
 """The one class that TorchServe loads: a batch of requests in, their pictures out. TorchServe's quirks end here."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +24,9 @@ from handler.metrics import Tally
 from handler.pipeline import load_pipeline
 from handler.precision import device_of
 from handler.request import Headers, Row
+from handler.request_log import line, request_id
+
+logger = logging.getLogger(__name__)
 
 GONE = RequestError(HTTPStatus.REQUEST_TIMEOUT, "the client has left, so its photo was not drawn")
 
@@ -41,6 +45,7 @@ class PortraitHandler:
         self.cores = Cores(folder / "at-work", torch.get_num_threads())
         self.pipeline = replace(pipeline, threads=lambda: self.cores.share())
         _read_within_bounds(Budget(pipeline.settings.memory_megabytes))
+        logging.getLogger("ts.service").addFilter(_quotes_no_client)
         self.initialized = True
 
     def handle(self, data: Sequence[Row], context: Context) -> list[Any]:
@@ -54,10 +59,16 @@ class PortraitHandler:
             return [self.describe_handle()]
         with self.cores.at_work(), Tally(context.metrics, len(data)) as tally:
             outcomes = self._draw(data, headers, tally)
+        for i, outcome in enumerate(outcomes):
+            name = request_id(headers[i], context.get_request_id(i) or "")
+            logger.info(line(name, data[i], outcome, tally.seconds))
         _raise_over_grpc(outcomes, headers)
         answers = [refusal(outcome) if isinstance(outcome, RequestError) else outcome for outcome in outcomes]
         for i, answer in enumerate(answers):
             _announce(answer, i, context)
+            if _came_from_another_origin(headers[i]):
+                # what a script of such a page may read; whether it may ask is TorchServe's setting, or the proxy's
+                context.set_response_header(i, "Access-Control-Expose-Headers", "*")
         return [answer.body for answer in answers]
 
     def _draw(self, data: Sequence[Row], headers: Sequence[Headers], tally: Tally) -> list[Answer | RequestError]:
@@ -73,6 +84,11 @@ class PortraitHandler:
     def describe_handle(self) -> dict[str, Any]:
         """Return what this model offers, for `GET /models/portrait?customized=true`."""
         return describe(self.pipeline.drawer, self.pipeline.finders, self.pipeline.settings)
+
+
+def _quotes_no_client(record: logging.LogRecord) -> bool:
+    """Whether TorchServe may log it: not what was raised for gRPC, whose message quotes the request."""
+    return not (record.exc_info and isinstance(record.exc_info[1], PredictionException))
 
 
 def _read_within_bounds(budget: Budget) -> None:
@@ -106,6 +122,10 @@ def _raise_over_grpc(outcomes: Sequence[Answer | RequestError], headers: Sequenc
 def _came_over_rest(headers: Headers) -> bool:
     # TorchServe hands no gRPC metadata on, and every HTTP request has a Host header at least
     return any(isinstance(value, str) for value in headers.values())
+
+
+def _came_from_another_origin(headers: Headers) -> bool:
+    return any(name.lower() == "origin" for name in headers)
 
 
 def _announce(answer: Answer, index: int, context: Context) -> None:

@@ -17,6 +17,7 @@ from ts.utils.util import PredictionException
 from handler.cores import Cores
 from handler.finders import Finders
 from handler.portrait_handler import PortraitHandler
+from handler.request_log import request_id
 from handler.styles import STYLES
 from portrait_client.picture import content_type_of
 from tests.tools.hostile import encoded, picture
@@ -162,3 +163,32 @@ def test_a_clients_describe_header_is_no_question_of_the_operators(handler: Port
 def test_a_wrong_setting_keeps_the_worker_from_starting(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"handler\.megabyte:"):
         PortraitHandler().initialize(context([], tmp_path, megabyte=5))
+
+
+def test_a_line_tells_what_came_of_a_request_and_nothing_of_what_was_in_it(
+    handler: PortraitHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    damaged = encoded(picture(), "PNG").replace(b"IDAT", b"SECR")
+    ask(handler, raw(style="sketch"), raw(style="SECRET"), raw(damaged))
+    ask(handler, ({"body": bytearray(PHOTO)}, REST | {"x-request-id": "order-7"}))
+    *lines, last = [json.loads(text) for text in caplog.messages if text.startswith("{")]
+    assert [(line["status"], line["style"], line["picture"]) for line in lines] == [
+        (200, "sketch", "96x72"),
+        (400, None, None),
+        (400, None, None),
+    ]
+    assert (lines[0]["received"], lines[1]["sent"]) == (len(PHOTO), 0)
+    assert set(lines[0]["seconds"]) >= {"preprocess", "inference", "postprocess"}
+    assert last["id"] == "order-7"
+    assert "SECR" not in caplog.text
+
+
+@pytest.mark.parametrize("given", ["a b", "a" * 65, "", "é", 'a"'])
+def test_an_id_that_is_no_plain_word_is_torchserves_own(given: str) -> None:
+    assert request_id({"X-Request-ID": given}, "own") == "own"
+
+
+def test_a_page_elsewhere_may_read_the_headers(handler: PortraitHandler) -> None:
+    [(_, headers, _)] = ask(handler, ({"body": bytearray(PHOTO)}, REST | {"Origin": "https://app.example"}))
+    assert headers["Access-Control-Expose-Headers"] == "*"
