@@ -15,7 +15,6 @@ import grpc
 import pytest
 import requests
 
-from handler.options import OPTIONS
 from scripts.serving.paths import ROOT, SAMPLE
 from scripts.serving.readiness import is_ready
 from scripts.serving.settings import HOST, Ports, read_properties
@@ -400,9 +399,7 @@ def test_without_keys_nobody_passes_and_files_of_version_1_mean_what_they_meant(
 def test_a_browser_elsewhere_may_ask_where_its_origin_is_known(proxy: Proxy, guarded: Proxy) -> None:
     answer = requests.options(proxy.url(PREDICT), headers={"Origin": ORIGIN}, timeout=10)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, ORIGIN)
-    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
-    assert all(f"portrait-{name}" in allowed for name in OPTIONS)
-    assert "authorization" in allowed
+    assert answer.headers["Access-Control-Allow-Headers"] == "*, Authorization"
     for other in (
         requests.options(proxy.url(PREDICT), headers={"Origin": f"{ORIGIN}.evil"}, timeout=10),
         requests.options(guarded.url(PREDICT), headers={"Origin": ORIGIN}, timeout=10),
@@ -419,7 +416,7 @@ def test_an_error_can_be_read_from_a_known_origin(proxy: Proxy) -> None:
     ):
         assert answer.status_code in (400, 404)
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-        assert "X-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
+        assert answer.headers["Access-Control-Expose-Headers"] == "*"
 
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

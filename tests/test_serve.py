@@ -1,5 +1,6 @@
 """scripts/serve.sh: how it divides a machine, sets TorchServe up, starts and stops it."""
 
+import argparse
 import io
 import json
 import os
@@ -24,12 +25,22 @@ from PIL import Image
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, offered
 from model.quantization.ranges import PHOTOS
-from scripts.serving import bootstrap, java
+from scripts.serving import bootstrap, java, lifecycle
+from scripts.serving.arguments import origin
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import Arrangement, arrange, count_gpus, usable_cores, usable_memory
 from scripts.serving.paths import ROOT
 from scripts.serving.server import Run, check_ports
-from scripts.serving.settings import HOST, ON_CPU, VERSION, Ports, read_properties, settings_of_run, write_properties
+from scripts.serving.settings import (
+    HOST,
+    ON_CPU,
+    VERSION,
+    Ports,
+    cors_settings,
+    read_properties,
+    settings_of_run,
+    write_properties,
+)
 from scripts.serving.state import group_members, read_state
 from tests.tools.serving import Server, Stubs, free_ports, serving
 from tests.tools.transports import TRANSPORTS, Transports
@@ -117,6 +128,25 @@ def test_every_door_is_on_loopback_and_moves_by_the_offset(tmp_path: Path) -> No
     assert (written["grpc_inference_port"], written["grpc_management_port"]) == ("7570", "7571")
     assert written["disable_token_authorization"] == "false"
     assert written["default_workers_per_model"] == "3"
+
+
+@pytest.mark.parametrize("wrong", ["app.example", "https://app.example/", "https://a b", "https://a\nx=y", "null", ""])
+def test_an_origin_is_one_as_browsers_write_it(wrong: str) -> None:
+    assert origin("HTTPS://App.example:8443") == "https://app.example:8443"
+    assert origin("*") == "*"
+    with pytest.raises(argparse.ArgumentTypeError, match="must be like"):
+        origin(wrong)
+
+
+def test_pages_elsewhere_may_not_call_unless_they_are_named() -> None:
+    assert cors_settings("") == {}
+    assert cors_settings("https://app.example")["cors_allowed_origin"] == "https://app.example"
+
+
+def test_pages_elsewhere_and_torchserves_keys_exclude_each_other() -> None:
+    options = argparse.Namespace(allow_origin="https://app.example", tokens=True)
+    with pytest.raises(SetupError, match="--allow-origin does not go with --tokens"):
+        lifecycle.serve(options, lambda: None)
 
 
 def test_committed_settings_are_those_of_a_run_without_offset() -> None:

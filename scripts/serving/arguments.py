@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 
 # handler/precision.py says what each is and which machine has it. Named again here, as a command must be able to
 # print its help before there is a .venv, and in an image there is no handler but the archive's; a test compares them.
@@ -33,3 +34,10 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= MOST_WAIT:
         raise argparse.ArgumentTypeError(f"must be more than 0 and at most {MOST_WAIT:g}, got {text}")
     return seconds
+
+
+def origin(text: str) -> str:
+    """Return an origin as browsers write it. Raises `ArgumentTypeError` for what is none."""
+    if text != "*" and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text.lower()):
+        raise argparse.ArgumentTypeError(f"must be like https://app.example.com, or *, got {text}")
+    return text.lower()

@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.serving import guide
@@ -27,7 +28,10 @@ def serve(options: argparse.Namespace, ensure_archive: Callable[[], None]) -> in
     `ensure_archive` is called once all else is there. Raises `SetupError` where that cannot be done,
     `KeyboardInterrupt` when it is interrupted before it is ready; nothing is left running then.
     """
-    run = _prepare(options, ensure_archive)
+    if options.allow_origin and options.tokens:
+        # browsers ask without the key what they may, and TorchServe does not answer without it
+        raise SetupError("--allow-origin does not go with --tokens: use the keys of the proxy, deploy/README.md")
+    run = replace(_prepare(options, ensure_archive), origin=options.allow_origin)
     say(f"Starting TorchServe: {guide.arrangement_text(run.arrangement)} ...")
     try:
         process = start(run, tied=not options.background)

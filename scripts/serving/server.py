@@ -17,7 +17,15 @@ from scripts.serving.errors import SetupError
 from scripts.serving.machine import Arrangement, worker_environment
 from scripts.serving.paths import PYTHON, ROOT, VENV, folder_of
 from scripts.serving.promise import BY_HAND, Promise
-from scripts.serving.settings import HOST, MODEL, Ports, read_properties, settings_of_run, write_properties
+from scripts.serving.settings import (
+    HOST,
+    MODEL,
+    Ports,
+    cors_settings,
+    read_properties,
+    settings_of_run,
+    write_properties,
+)
 from scripts.serving.state import State, group_members, is_alive, read_state, start_time, write_state
 from scripts.serving.unpacked import unpack
 
@@ -37,6 +45,7 @@ class Run:
     precision: str = "auto"  # what the network computes in
     gpus: int = 0
     promise: Promise = BY_HAND
+    origin: str = ""  # of pages that may call it from browsers
 
 
 def check_ports(ports: Ports) -> None:
@@ -110,6 +119,7 @@ def write_settings(run: Run, temporary: str, changes: Mapping[str, str] | None =
     properties |= settings_of_run(run.ports, run.arrangement.workers, run.tokens, run.archive.parent, run.gpus)
     properties["load_models"] = f"{MODEL}={model}"
     properties["vmargs"] = re.sub(r"-Xmx\d+m", f"-Xmx{run.promise.heap_mb}m", properties["vmargs"])
+    properties |= cors_settings(run.origin)
     properties["metrics_config"] = str(ROOT / properties["metrics_config"])
     properties |= changes or {}
     write_properties(properties, run.folder / "config.properties")

@@ -65,6 +65,15 @@ def settings_of_run(ports: Ports, workers: int, tokens: bool, model_store: Path,
     }
 
 
+def cors_settings(origin: str) -> dict[str, str]:
+    """Return what lets pages of `origin` call the server from browsers; nothing without one."""
+    if not origin:
+        return {}
+    # for browsers, * stands for every header but Authorization
+    headers = {"cors_allowed_methods": "POST, PUT", "cors_allowed_headers": "*, Authorization"}
+    return {"cors_allowed_origin": origin, **headers}
+
+
 def write_properties(settings: Mapping[str, str], path: Path) -> None:
     """Write properties, the reverse of `read_properties`; backslashes are escaped as Java wants them."""
     escaped = ((key, value.replace("\\", "\\\\")) for key, value in settings.items())
