@@ -60,15 +60,11 @@ class PortraitHandler:
         with self.cores.at_work(), Tally(context.metrics, len(data)) as tally:
             outcomes = self._draw(data, headers, tally)
         for i, outcome in enumerate(outcomes):
-            name = request_id(headers[i], context.get_request_id(i) or "")
-            logger.info(line(name, data[i], outcome, tally.seconds))
+            logger.info(line(_name(i, context), data[i], outcome, tally.seconds))
         _raise_over_grpc(outcomes, headers)
         answers = [refusal(outcome) if isinstance(outcome, RequestError) else outcome for outcome in outcomes]
         for i, answer in enumerate(answers):
             _announce(answer, i, context)
-            if _came_from_another_origin(headers[i]):
-                # what a script of such a page may read; whether it may ask is TorchServe's setting, or the proxy's
-                context.set_response_header(i, "Access-Control-Expose-Headers", "*")
         return [answer.body for answer in answers]
 
     def _draw(self, data: Sequence[Row], headers: Sequence[Headers], tally: Tally) -> list[Answer | RequestError]:
@@ -124,6 +120,10 @@ def _came_over_rest(headers: Headers) -> bool:
     return any(isinstance(value, str) for value in headers.values())
 
 
+def _name(index: int, context: Context) -> str:
+    return request_id(context.get_all_request_header(index), context.get_request_id(index) or "")
+
+
 def _came_from_another_origin(headers: Headers) -> bool:
     return any(name.lower() == "origin" for name in headers)
 
@@ -132,3 +132,6 @@ def _announce(answer: Answer, index: int, context: Context) -> None:
     context.set_response_status(int(answer.status), answer.status.phrase, index)
     for name, value in answer.headers.items():
         context.set_response_header(index, name, value)
+    if _came_from_another_origin(context.get_all_request_header(index)):
+        # what a script of such a page may read; whether it may ask is TorchServe's setting, or the proxy's
+        context.set_response_header(index, "Access-Control-Expose-Headers", "*")

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 import grpc
@@ -158,12 +159,30 @@ def test_no_worker_is_503(server: Server, ways: Transports) -> None:
         server.scale(server.run.arrangement.workers)
 
 
+def spent(server: Server) -> tuple[float, float]:
+    """Return CPU seconds and bytes of all workers."""
+    processes = [psutil.Process(pid) for pid in workers(server)]
+    return sum(sum(one.cpu_times()[:2]) for one in processes), sum(one.memory_info().rss for one in processes)
+
+
+@contextmanager
+def little_is_spent(server: Server, seconds: float = 0.3) -> Iterator[None]:
+    """Check that what is sent within the block costs the workers that much, and 150 MB, at most."""
+    began, held = spent(server)
+    yield
+    now, holding = spent(server)
+    assert now - began < seconds
+    assert holding - held < 150e6
+
+
 @pytest.mark.usefixtures("unharmed")
-def test_a_hundred_bad_requests_harm_nobody(ways: Transports) -> None:
+def test_a_hundred_bad_requests_harm_nobody_and_cost_little(server: Server, ways: Transports) -> None:
     sent = 0
     for name, make in (BAD | HUGE).items():
-        status = 413 if name in HUGE else 400
-        for reply in (ways.raw(make()), ways.grpc(make())):
+        status, photo = 413 if name in HUGE else 400, make()
+        for send in (ways.raw, ways.grpc):
+            with little_is_spent(server):
+                reply = send(photo)
             check_error(reply, status)
             sent += 1
     assert sent >= 100
@@ -260,11 +279,8 @@ def test_a_part_in_base64_is_told_so(ways: Transports) -> None:
     ids=["parts", "form", "json", "spaces"],
 )
 def test_a_flood_of_fields_costs_a_worker_little(server: Server, ways: Transports, kind: str, body: bytes) -> None:
-    process = psutil.Process(workers(server)[0])
-    held, began = process.memory_info().rss, sum(process.cpu_times()[:2])
-    check_error(ways.post(data=body, headers={"Content-Type": kind}), 400)
-    assert sum(process.cpu_times()[:2]) - began < 1
-    assert process.memory_info().rss - held < 150e6
+    with little_is_spent(server, seconds=1):
+        check_error(ways.post(data=body, headers={"Content-Type": kind}), 400)
 
 
 def test_the_wrong_part_and_no_part_tell_how_to_send(ways: Transports) -> None:

@@ -14,10 +14,12 @@ from typing import Any
 import grpc
 import pytest
 import requests
+from PIL import Image
 
 from scripts.serving.paths import ROOT, SAMPLE
 from scripts.serving.readiness import is_ready
 from scripts.serving.settings import HOST, Ports, read_properties
+from tests.tools.hostile import encoded, picture
 from tests.tools.proxy import DEPLOY, NGINX, Proxy, start_proxy
 from tests.tools.serving import Server, Stubs
 
@@ -473,6 +475,27 @@ def test_a_line_tells_whose_request_it_was_and_nothing_of_what_is_in_it(
     log = logging.log.read_text() + capfd.readouterr().err
     assert "SECRET" not in log
     assert "Cd2" not in log
+
+
+def test_no_log_of_torchserve_quotes_a_request(proxy: Proxy, server: Server, stubs: Stubs) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "SECRET"
+    photo = encoded(picture(), "JPEG", exif=exif, comment=b"SECRET")
+    parts: dict[str, Any] = {"data": ("SECRET.jpg", photo)}
+    headers = {"Authorization": "Bearer SECRET", "User-Agent": "SECRET", "Content-Type": "application/json"}
+    refused = b'{"data": "SECRET", "style": "SECRET", "SECRET": "SECRET"}'
+    name = requests.post(proxy.url(PREDICT), files=parts, timeout=60).headers["X-Request-ID"]
+    requests.post(proxy.url(PREDICT), files=parts, data={"style": "SECRET"}, timeout=60)
+    for body in (refused, refused[:-1], photo[:200]):
+        assert requests.post(proxy.url(PREDICT), data=body, headers=headers, timeout=60).status_code == 400
+    request = stubs.inference.PredictionsRequest(model_name="portrait", input={"data": photo, "style": b"SECRET"})
+    with proxy.channel() as channel:
+        service = stubs.inference_grpc.InferenceAPIsServiceStub(channel)
+        assert code_of(lambda: service.Predictions(request, timeout=60)) is grpc.StatusCode.INVALID_ARGUMENT
+    time.sleep(1)
+    logs = [path.read_text(errors="replace") for path in server.run.folder.rglob("*.log")]
+    assert any(f'"id": "{name}", "status": 200, "style": "draw"' in log for log in logs)
+    assert not any("SECRET" in log for log in logs)
 
 
 def test_it_starts_where_its_output_is_a_socket(server: Server, tmp_path: Path) -> None:

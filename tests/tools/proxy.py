@@ -54,12 +54,12 @@ def start_proxy(
     keys: str = "default anybody;\n",
     origins: str = "",
     seconds: Mapping[str, int] | None = None,
-    output: int = subprocess.DEVNULL,
+    output: int | None = None,
 ) -> Proxy:
     """nginx with deploy/nginx as it stands but for ports and paths.
 
     `keys`, `origins`: the text of a file of them. `seconds`: time-outs by directive, for tests that cannot wait.
-    `output`: where its standard output goes.
+    `output`: where what it prints goes; without one, faults to this process's.
     """
     ports = {listed: _free_port() for listed in (8000, 7000, 8002, 8443)}
     configuration = _lay_out(folder, ports, upstream, seconds or {})
@@ -67,7 +67,9 @@ def start_proxy(
         (folder / name).mkdir()
         (folder / name / "clients.map").write_text(text)
     _make_certificate(folder / "tls")
-    process = subprocess.Popen([*_command(folder, configuration), "-g", _globals()], stdout=output)
+    printed = subprocess.DEVNULL if output is None else output
+    command = [*_command(folder, configuration), "-g", _globals()]
+    process = subprocess.Popen(command, stdout=printed, stderr=output)
     for port in ports.values():
         _wait_for(port, process)
     return Proxy(ports, process, folder / "tls" / "tls.crt", folder / "access.log")
