@@ -7,7 +7,7 @@ import select
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ OTHER_PATHS = (
 )
 # deploy/nginx waits 10 and 15 s; the mechanism is the same.
 AT_ONCE, BURST = 24, 40  # of one client
+OF_ALL = 64
 SHORT = {"client_header_timeout": 1, "client_body_timeout": 1}
 KEYS = '"~^Bearer Ab1$" anna;\n"~^Bearer Cd2$" carl;\n'
 ORIGIN = "https://app.example"
@@ -314,21 +315,44 @@ def test_a_client_that_stops_half_way_is_cut_off(proxy: Proxy, start: str) -> No
     assert time.monotonic() - began < 5
 
 
-def test_dribbling_clients_hold_nobody_else_up(proxy: Proxy, direct: bytes) -> None:
+@contextlib.contextmanager
+def dribbling(proxy: Proxy, clients: Mapping[str, int]) -> Iterator[list[bytes]]:
+    """Begin that many bodies from each address -> what those are told within the block that are refused."""
     start = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode()
-    address, elsewhere = (HOST, proxy.ports[8000]), ("127.0.0.2", 0)
     with contextlib.ExitStack() as stack:
-        dribbling = [
-            stack.enter_context(socket.create_connection(address, source_address=elsewhere))
-            for _ in range(AT_ONCE + 10)
-        ]
-        for connection in dribbling:
+        places = [(address, 0) for address, number in clients.items() for _ in range(number)]
+        opened = (socket.create_connection((HOST, proxy.ports[8000]), source_address=place) for place in places)
+        connections = [stack.enter_context(connection) for connection in opened]
+        for connection in connections:
             connection.sendall(start)
         time.sleep(0.3)
-        refused = select.select(dribbling, [], [], 0)[0]
+        yield [connection.recv(4096) for connection in select.select(connections, [], [], 0)[0]]
+
+
+def test_dribbling_clients_hold_nobody_else_up(proxy: Proxy, direct: bytes) -> None:
+    with dribbling(proxy, {"127.0.0.2": AT_ONCE + 10}) as refused:
         assert len(refused) == 10
-        assert all(b" 429 " in connection.recv(4096) for connection in refused)
+        assert all(b" 429 " in answer and b"Retry-After: 1\r\n" in answer for answer in refused)
         assert requests.post(proxy.url(PREDICT), data=PHOTO, timeout=60).content == direct
+
+
+def test_no_more_is_under_way_than_there_is_space_for(proxy: Proxy) -> None:
+    with dribbling(proxy, {f"127.0.0.{n}": AT_ONCE for n in (3, 4, 5)}) as refused:
+        assert len(refused) == 3 * AT_ONCE - OF_ALL
+
+
+def test_the_requests_of_a_key_are_counted_wherever_they_come_from(tmp_path: Path) -> None:
+    guarded = start_proxy(tmp_path, Ports(*range(1, 7)), keys=KEYS)
+    try:
+        mine, others = ({"Authorization": f"Bearer {key}"} for key in ("Ab1", "Cd2"))
+        url, statuses = guarded.url(PREDICT), set()
+        with requests.Session() as session:
+            for _ in range(2 * BURST):
+                statuses.add(session.post(url, data=b"x", headers=mine, timeout=10).status_code)
+            assert statuses == {503, 429}  # nothing is behind it
+            assert session.post(url, data=b"x", headers=others, timeout=10).status_code == 503
+    finally:
+        guarded.stop()
 
 
 def test_too_many_photos_in_a_row_are_told_when_to_come_back(lonely: Proxy) -> None:
