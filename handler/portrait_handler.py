@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,14 @@ class PortraitHandler:
         headers = [context.get_all_request_header(i) for i in range(len(data))]
         if _asks_for_description(headers[0]):
             return [self.describe_handle()]
-        with self.cores.at_work(), Tally(context.metrics, len(data)) as tally:
-            outcomes = self._draw(data, headers, tally)
-        for i, outcome in enumerate(outcomes):
-            logger.info(line(_name(i, context), data[i], outcome, tally.seconds))
+        outcomes: Sequence[Answer | RequestError] = []
+        tally = Tally(context.metrics, len(data))
+        try:
+            with self.cores.at_work(), tally:
+                outcomes = self._draw(data, headers, tally)
+        finally:
+            for i, (row, outcome) in enumerate(zip_longest(data, outcomes)):
+                logger.info(line(_name(i, context), row, outcome, tally.seconds))
         _raise_over_grpc(outcomes, headers)
         answers = [refusal(outcome) if isinstance(outcome, RequestError) else outcome for outcome in outcomes]
         for i, answer in enumerate(answers):

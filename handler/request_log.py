@@ -18,14 +18,18 @@ def request_id(headers: Headers, own: str) -> str:
     return given if isinstance(given, str) and _GIVEN.fullmatch(given) else own
 
 
-def line(name: str, row: Row, outcome: Answer | RequestError, seconds: Mapping[str, float]) -> str:
-    """Return the line of a request called `name`; `seconds` are its batch's, stage by stage."""
+def line(name: str, row: Row, outcome: Answer | RequestError | None, seconds: Mapping[str, float]) -> str:
+    """Return the line of a request called `name`; `seconds` are its batch's, stage by stage.
+
+    Without an `outcome` it has failed, and TorchServe says with which status.
+    """
     photo = next((row[field] for field in PHOTO_FIELDS if field in row), b"")
     drawn = outcome if isinstance(outcome, Answer) else None
     told = {
         "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
         "id": name,
-        "status": int(outcome.status),
+        "outcome": "drawn" if drawn else "refused" if outcome else "failed",
+        "status": int(outcome.status) if outcome else None,
         "style": drawn.headers["Portrait-Style"] if drawn else None,
         "picture": drawn.headers["Portrait-Size"] if drawn else None,
         "received": len(photo) if isinstance(photo, bytes | bytearray) else 0,

@@ -30,7 +30,7 @@ VALUES = st.one_of(
     st.floats().map(str),
     st.integers().map(str),
     st.from_regex(r"#[0-9a-fA-F]{5,7}", fullmatch=True),
-    st.text(max_size=100),
+    st.text(max_size=70),
 )
 FIELDS = st.dictionaries(NAMES, VALUES, max_size=4)
 HEADERS = st.dictionaries(
@@ -39,10 +39,10 @@ HEADERS = st.dictionaries(
     max_size=4,
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | VALUES
-DOCUMENTS = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS) | st.dictionaries(NAMES, SCALARS), max_size=5)
+DOCUMENTS = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=2), max_size=4)
 BODIES = st.one_of(
     DOCUMENTS.map(lambda document: json.dumps(document).encode()),
-    st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner)).map(
+    st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=5).map(
         lambda document: json.dumps(document).encode("utf-8-sig")
     ),
     st.binary(max_size=200),
@@ -96,7 +96,9 @@ def test_parts_are_a_photo_and_options_or_refused(parts: Mapping[str, bytes], he
 
 
 TEXTS = st.binary(max_size=30)
-BATCHES = st.lists(st.lists(st.tuples(TEXTS, st.just(b""), TEXTS), max_size=MOST_FIELDS + 2), max_size=3)
+FEW = st.lists(st.tuples(TEXTS, st.just(b""), TEXTS), max_size=4)
+MANY = st.integers(MOST_FIELDS, MOST_FIELDS + 2).map(lambda count: [(b"%d" % i, b"", b"") for i in range(count)])
+BATCHES = st.lists(FEW | MANY, max_size=3)
 
 
 @seeded

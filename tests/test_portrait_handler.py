@@ -173,15 +173,26 @@ def test_a_line_tells_what_came_of_a_request_and_nothing_of_what_was_in_it(
     ask(handler, raw(style="sketch"), raw(style="SECRET"), raw(damaged))
     ask(handler, ({"body": bytearray(PHOTO)}, REST | {"x-request-id": "order-7"}))
     *lines, last = [json.loads(text) for text in caplog.messages if text.startswith("{")]
-    assert [(line["status"], line["style"], line["picture"]) for line in lines] == [
-        (200, "sketch", "96x72"),
-        (400, None, None),
-        (400, None, None),
+    assert [(line["outcome"], line["status"], line["style"], line["picture"]) for line in lines] == [
+        ("drawn", 200, "sketch", "96x72"),
+        ("refused", 400, None, None),
+        ("refused", 400, None, None),
     ]
     assert (lines[0]["received"], lines[1]["sent"]) == (len(PHOTO), 0)
     assert set(lines[0]["seconds"]) >= {"preprocess", "inference", "postprocess"}
     assert last["id"] == "order-7"
     assert "SECR" not in caplog.text
+
+
+def test_a_request_that_failed_has_a_line_too(
+    handler: PortraitHandler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(handler, "pipeline", replace(handler.pipeline, threads=lambda: 1 // 0))
+    with pytest.raises(ZeroDivisionError):
+        ask(handler, raw())
+    (line,) = [json.loads(text) for text in caplog.messages if text.startswith("{")]
+    assert (line["outcome"], line["status"], line["received"]) == ("failed", None, len(PHOTO))
 
 
 @pytest.mark.parametrize("given", ["a b", "a" * 65, "", "é", 'a"'])

@@ -518,7 +518,7 @@ def test_no_log_of_torchserve_quotes_a_request(proxy: Proxy, server: Server, stu
         assert code_of(lambda: service.Predictions(request, timeout=60)) is grpc.StatusCode.INVALID_ARGUMENT
     time.sleep(1)
     logs = [path.read_text(errors="replace") for path in server.run.folder.rglob("*.log")]
-    assert any(f'"id": "{name}", "status": 200, "style": "draw"' in log for log in logs)
+    assert any(f'"id": "{name}", "outcome": "drawn", "status": 200' in log for log in logs)
     assert not any("SECRET" in log for log in logs)
 
 
