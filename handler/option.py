@@ -43,6 +43,7 @@ class Pattern(NamedTuple):
     read: Callable[[str], Any]  # raises `ValueError` for a text that is none of them
     rule: str  # which texts are, for people
     shape: object  # the same for programs, as JSON
+    schema: Mapping[str, object]  # and as JSON Schema
 
 
 class Follows(NamedTuple):
@@ -102,7 +103,8 @@ def numbers(low: float, high: float) -> Pattern:
         # NaN, infinities and whatever else float() takes are left out by the pattern, and NaN is in no range
         return _within(float(text) if _DECIMAL.fullmatch(text) else math.nan, low, high)
 
-    return Pattern(read, f"a number from {low:g} to {high:g}", {"from": low, "to": high})
+    rule, shape = f"a number from {low:g} to {high:g}", {"from": low, "to": high}
+    return Pattern(read, rule, shape, {"type": "number", "minimum": low, "maximum": high})
 
 
 def whole_numbers(low: int, high: int) -> Pattern:
@@ -112,7 +114,8 @@ def whole_numbers(low: int, high: int) -> Pattern:
         # Python would convert the digits of a long text for seconds
         return int(_within(float(text) if re.fullmatch(r"[0-9]{1,5}(\.0{1,9})?", text) else math.nan, low, high))
 
-    return Pattern(read, f"{low} to {high}", {"from": low, "to": high})
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Pattern(read, f"{low} to {high}", {"from": low, "to": high}, schema)
 
 
 def _within(number: float, low: float, high: float) -> float:
@@ -128,7 +131,7 @@ def _colour(text: str) -> Colour:
     return red, green, blue
 
 
-COLOURS = Pattern(_colour, "#rrggbb", "#rrggbb")
+COLOURS = Pattern(_colour, "#rrggbb", "#rrggbb", {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"})
 
 
 def either(names: Iterable[str]) -> str:

@@ -34,6 +34,7 @@ from portrait_client.local import LocalPortraits
 from portrait_client.messages import PREDICTIONS, messages
 from portrait_client.photo import Photo
 from portrait_client.picture import SUFFIXES
+from scripts.docs.option_texts import described
 from scripts.serving.paths import SAMPLE
 from tests.tools.faulty_server import (
     BAD_GATEWAY,
@@ -47,7 +48,6 @@ from tests.tools.faulty_server import (
     FaultyServer,
     serving,
 )
-from tests.tools.option_texts import described
 from tests.tools.serving import Server, Stubs
 
 PHOTO = SAMPLE.read_bytes()

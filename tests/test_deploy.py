@@ -77,8 +77,15 @@ def test_the_kustomization_lists_every_file() -> None:
     listed = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())
     manifests = {f"kubernetes/{path.name}" for path in (DEPLOY / "kubernetes").glob("*.yaml")}
     nginx = {f"nginx/{path.name}" for path in (DEPLOY / "nginx").glob("*.conf")}
-    assert set(listed["resources"]) == manifests
+    assert set(listed["resources"]) == {*manifests, "../docs"}
     assert set(listed["configMapGenerator"][0]["files"]) == nginx
+
+
+def test_every_volume_of_files_is_made_by_a_kustomization() -> None:
+    made = [yaml.safe_load((folder / "kustomization.yaml").read_text()) for folder in (DEPLOY, ROOT / "docs")]
+    names = {each["name"] for listed in made for each in listed["configMapGenerator"]}
+    assert {volume["configMap"]["name"] for volume in pod()["volumes"] if "configMap" in volume} == names
+    assert all((ROOT / "docs" / file).is_file() for file in made[1]["configMapGenerator"][0]["files"])
 
 
 def test_probes_ask_what_the_image_asks() -> None:

@@ -145,6 +145,23 @@ def test_other_paths_stay_out(proxy: Proxy, path: str) -> None:
     assert PREDICT in message_of(answer)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("openapi.yaml", "application/yaml"), ("api.html", "text/html; charset=utf-8")]
+)
+@pytest.mark.parametrize("port", [8000, 8443])
+def test_the_description_of_the_api_needs_no_key(guarded: Proxy, name: str, kind: str, port: int) -> None:
+    answer = requests.get(guarded.url(f"/{name}", port), verify=str(guarded.certificate), timeout=10)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind)
+    assert answer.content == (ROOT / "docs" / name).read_bytes()
+    assert answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", ["/openapi.yaml/", "/openapi.yaml/../../keys/clients.map", "/api/api.html"])
+def test_nothing_else_is_served_from_files(proxy: Proxy, path: str) -> None:
+    answer = exchange(proxy, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 40[04] ", answer)
+
+
 @pytest.mark.parametrize("path", [f"/explanations/portrait/1.0/../../..{PREDICT}", f"/x/..%2f{PREDICT[1:]}"])
 def test_what_was_compared_is_what_torchserve_is_asked(proxy: Proxy, path: str) -> None:
     answer = exchange(proxy, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx")

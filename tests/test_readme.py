@@ -1,8 +1,8 @@
 """The README's table of options is the code's."""
 
 from handler.options import OPTIONS
+from scripts.docs.option_texts import row
 from scripts.serving.paths import ROOT
-from tests.tools.option_texts import row
 
 
 def test_the_table_has_a_row_for_each_option_as_the_code_has_it() -> None:

@@ -1,8 +1,9 @@
-"""A page of another origin calls the service from Chromium: README's recipe, by the proxy and by TorchServe."""
+"""A page of another origin calls the service from Chromium: the recipes, by the proxy and by TorchServe."""
 
 import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.tools.serving import Server, free_ports, serving
 
 PHOTO = SAMPLE.read_bytes()
 (RECIPE,) = re.findall(r"in Chromium -->\n```javascript\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+FORM, FETCH = re.findall(r"```html\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
 
 
 class _Blank(BaseHTTPRequestHandler):
@@ -102,12 +104,39 @@ def test_no_page_elsewhere_draws_by_torchserve_unless_it_is_named(page: Page, se
     assert is_blocked(page, server.rest)
 
 
-def test_a_page_that_is_named_draws_by_torchserve(
-    page: Page, origin: str, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+@pytest.fixture(scope="module")
+def named(origin: str, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """TorchServe that names the page's origin."""
     folder, same = tmp_path_factory.mktemp("server"), server.run
-    run = Run(free_ports(), arrange(1, 2**33), False, same.archive, same.java, folder, origin=origin)
-    with serving(run) as named:
-        told = draw(page, named.rest, **{"Portrait-Size": "64"})
-        assert (told["status"], told["size"]) == (200, "64x64")
-        assert draw(page, named.rest, **{"Portrait-Size": "7"})["status"] == 400
+    with serving(Run(free_ports(), arrange(1, 2**33), False, same.archive, same.java, folder, origin=origin)) as named:
+        yield named
+
+
+def test_a_page_that_is_named_draws_by_torchserve(page: Page, named: Server) -> None:
+    told = draw(page, named.rest, **{"Portrait-Size": "64"})
+    assert (told["status"], told["size"]) == (200, "64x64")
+    assert draw(page, named.rest, **{"Portrait-Size": "7"})["status"] == 400
+
+
+def test_the_form_of_the_recipes_shows_the_picture_in_its_place(page: Page, server: Server) -> None:
+    page.set_content(FORM.replace("http://127.0.0.1:8080", server.rest))
+    page.set_input_files("input", SAMPLE)
+    page.select_option("select", "sketch")
+    with page.expect_navigation() as navigation:
+        page.click("button")
+    answer = navigation.value
+    assert answer
+    assert (answer.status, answer.headers["content-type"], answer.headers["portrait-style"]) == (
+        200,
+        "image/png",
+        "sketch",
+    )
+
+
+def test_fetch_of_the_recipes_shows_the_picture_and_what_is_wrong(page: Page, named: Server, tmp_path: Path) -> None:
+    page.set_content(FETCH.replace("http://127.0.0.1:8080", named.rest))
+    page.set_input_files("input", SAMPLE)
+    page.wait_for_function("document.querySelector('img').naturalWidth === 512")
+    (tmp_path / "no.jpg").write_bytes(b"no photo")
+    page.set_input_files("input", tmp_path / "no.jpg")
+    page.wait_for_function("document.querySelector('img').alt.startsWith('photo: ')")

@@ -20,10 +20,15 @@ RUN = {
     "bash": ("bash", "-euo", "pipefail", "-c"),
     "python": (sys.executable, "-c"),
     "javascript": ("node", "--input-type=module", "--eval"),
+    "php": ("php", "-d", "error_reporting=-1", "-r"),
 }
 SHOWN = ("json", "text", "yaml", "properties", "nginx", "html")
 # What a machine may lack, with what brings it.
-OPTIONAL = {"promtool": "bash tests/tools/fetch_prometheus.sh", "node": "apt-get install -y nodejs"}
+OPTIONAL = {
+    "promtool": "bash tests/tools/fetch_prometheus.sh",
+    "node": "apt-get install -y nodejs",
+    "php": "apt-get install -y php-cli php-curl",
+}
 
 _BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S

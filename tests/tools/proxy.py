@@ -19,6 +19,7 @@ from tests.tools.serving import LARGE_MESSAGES
 DEPLOY = ROOT / "deploy" / "nginx"
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:{BUILD / 'nginx' / 'usr' / 'sbin'}"
 NGINX = shutil.which("nginx", path=PATH)
+DESCRIPTION = ("openapi.yaml", "api.html")  # of docs
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,9 @@ def _lay_out(folder: Path, ports: Mapping[int, int], upstream: Ports, seconds: M
     """Copy deploy/nginx to where it goes below `folder` instead of /etc/nginx; returns nginx.conf."""
     shutil.copytree(DEPLOY, folder / "portrait", ignore=shutil.ignore_patterns("tls"))
     shutil.copytree(DEPLOY / "tls", folder / "tls")
+    (folder / "api").mkdir()
+    for name in DESCRIPTION:
+        shutil.copy(ROOT / "docs" / name, folder / "api")
     changes = {" /tmp/": f" {folder}/", "/etc/nginx/": f"{folder}/", "/var/log/nginx/": f"{folder}/"}
     changes |= {f"listen {listed}": f"listen {HOST}:{port}" for listed, port in ports.items()}
     doors = {8080: upstream.rest, 7070: upstream.grpc, 8082: upstream.metrics}
