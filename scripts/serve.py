@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--calibration", metavar="DIR", help="portraits to make int8 from; default: twelve of the project")
     add_server_options(parser)
     add("--tokens", action="store_true", help="ask clients for TorchServe's keys")
-    add("--allow-origin", type=origin, default="", metavar="ORIGIN", help="let pages from there call it from browsers")
+    add("--allow-origin", type=origin, metavar="ORIGIN", help="let pages from there call it from browsers")
     add("--web", action="store_true", help="the page for browsers as well, on port 8501")
     add("--background", action="store_true", help="return once the server is ready")
     add("--stop", action="store_true", help="stop the server that runs on these ports")

@@ -31,7 +31,7 @@ def serve(options: argparse.Namespace, ensure_archive: Callable[[], None]) -> in
     if options.allow_origin and options.tokens:
         # browsers ask without the key what they may, and TorchServe does not answer without it
         raise SetupError("--allow-origin does not go with --tokens: use the keys of the proxy, deploy/README.md")
-    run = replace(_prepare(options, ensure_archive), origin=options.allow_origin)
+    run = replace(_prepare(options, ensure_archive), origin=options.allow_origin or "")
     say(f"Starting TorchServe: {guide.arrangement_text(run.arrangement)} ...")
     try:
         process = start(run, tied=not options.background)
