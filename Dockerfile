@@ -8,7 +8,8 @@ WORKDIR /opt/portrait
 # The packages first: they change seldom and take longest.
 # Another package index for PyTorch; empty: the usual one.
 ARG TORCH_INDEX_URL=
-COPY requirements/server.txt requirements/
+COPY requirements/pip.txt requirements/server.in requirements/server.txt requirements/torch.in requirements/torch.txt \
+    requirements/
 COPY scripts/__init__.py scripts/
 COPY scripts/serving/__init__.py scripts/serving/bootstrap.py scripts/serving/errors.py scripts/serving/paths.py \
     scripts/serving/
@@ -18,7 +19,7 @@ COPY . .
 ARG WEIGHTS=hub
 RUN .venv/bin/python -m scripts.build_archive --weights "${WEIGHTS}"
 # What only building needs: pip, the archiver, the hub's client, PyTorch's headers and programs but the one it calls.
-RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver enum-compat huggingface_hub hf-xet safetensors setuptools pip \
+RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver huggingface_hub hf-xet safetensors setuptools pip \
     && cd .venv/lib/python3*/site-packages/torch \
     && find bin -mindepth 1 ! -name torch_shm_manager -delete \
     && rm -rf include test share lib/*.a \

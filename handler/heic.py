@@ -17,7 +17,7 @@ def open_heic(data: bytes, still: Still) -> Stored:
     Raises `ValueError` or `RuntimeError` for a damaged file.
     """
     # pi-heif's own classes read the metadata of every picture in the file, which may name the same 20 MB a thousand
-    # times; what they are made of reads what is asked for. Hence the exact pin in requirements/server.txt.
+    # times; what they are made of reads what is asked for. Hence the exact pin in requirements/server.in.
     # data, threads, to 8 bits, BGR, without stride, 16 bits, decoder, without libheif's limits
     pictures = _pi_heif.load_file(data, _THREADS, True, False, True, False, "", False)
     picture = next(one for one in pictures if one is not None and one.primary)

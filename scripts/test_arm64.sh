@@ -149,7 +149,7 @@ source scripts/python.sh
 "$PYTHON" -m scripts.serving.bootstrap server
 [ -d "$ROOT" ] || make_root
 describe_cores
-grep -E '^(torch|numpy|pillow|pi-heif|opencv-python-headless)==' requirements/server.txt > "$FOLDER/requirements.txt"
+grep -hE '^(torch|numpy|pillow|pi-heif|opencv-python-headless)==' requirements/server.in requirements/torch.in > "$FOLDER/requirements.txt"
 cmp -s "$FOLDER/requirements.txt" "$PACKAGES/requirements.txt" || install_packages
 if [ -z "$ARCHIVE" ]; then
     ARCHIVE=$FOLDER/portrait.mar

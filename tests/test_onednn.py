@@ -8,7 +8,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[1]
-PIN = re.findall(r"^torch==(\S+)", (ROOT / "requirements" / "server.txt").read_text(), re.MULTILINE)[0]
+PIN = re.findall(r"^torch==(\S+)", (ROOT / "requirements" / "torch.in").read_text(), re.MULTILINE)[0]
 HOMES = {"handler/onednn.py", "model/network/onednn.py"}
 ARCHIVES = "model/export.py"  # it takes TorchScript's files apart with torch._C
 

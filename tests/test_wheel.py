@@ -21,7 +21,7 @@ from tests.tools.serving import Server
 from tests.tools.wheels import Environment, build_wheel, install
 
 PINS = re.findall(
-    r"^([\w-]+)==([\w.]+)", "\n".join(path.read_text() for path in sorted((ROOT / "requirements").glob("*.txt"))), re.M
+    r"^([\w-]+)==([\w.]+)", "\n".join(path.read_text() for path in sorted((ROOT / "requirements").glob("*.in"))), re.M
 )
 
 

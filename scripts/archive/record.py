@@ -18,6 +18,7 @@ CODE = (
     "model/quantization/*.py",
     "model/quantization/photos/*.jpg",
     "requirements/server.txt",
+    "requirements/torch.in",
     "scripts/archive/build.py",
     "scripts/serving/settings.py",  # the archive's name and version
 )

@@ -10,6 +10,7 @@ PEERS_PYTHON = PEERS / "bin" / "python"
 
 _NO_PEERS = """--peers: the other engines are not installed. To install them, apart from .venv:
   {python} -m venv {peers}
+  {peers}/bin/python -m pip install -r requirements/torch.in
   {peers}/bin/python -m pip install -r requirements/peers.txt"""
 _NO_CLIENT = "--serve: {missing} is not installed; {python} -m pip install -r requirements/client.txt installs it"
 

@@ -23,6 +23,7 @@ from scripts.serving.paths import BUILD, PYTHON, ROOT, VENV
 LOG = BUILD / "setup.log"
 REQUIREMENTS = ROOT / "requirements"
 SHOWN_LINES = 12
+APART = ("pip", "torch")  # installed with what the others need
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python3 -m scripts.serving.bootstrap", description="Make .venv and install requirements into it."
     )
-    names = sorted(path.stem for path in REQUIREMENTS.glob("*.txt"))
+    names = sorted(path.stem for path in REQUIREMENTS.glob("*.txt") if path.stem not in APART)
     parser.add_argument("names", nargs="+", choices=names, help="of files in requirements/")
     options = parser.parse_args(argv)
     try:
@@ -99,8 +100,8 @@ def _set_up(name: str) -> None:
 
 
 def _included(name: str) -> list[str]:
-    """`name` and the names of what `requirements/<name>.txt` includes."""
-    inner = re.findall(r"^-r (\S+)\.txt", (REQUIREMENTS / f"{name}.txt").read_text(), flags=re.MULTILINE)
+    """`name` and the names of what `requirements/<name>.in` includes."""
+    inner = re.findall(r"^-r (\S+)\.in", (REQUIREMENTS / f"{name}.in").read_text(), flags=re.MULTILINE)
     return [name, *(deeper for included in inner for deeper in _included(included))]
 
 
@@ -133,22 +134,40 @@ def venv_with_own_pip() -> bool:
     return (
         _succeeds([sys.executable, "-m", "pip", "--version"])
         and _succeeds([sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV)])
-        and _succeeds([sys.executable, "-m", "pip", "install", "-q", "--target", str(site), "pip"])
+        and _succeeds([sys.executable, "-m", "pip", "install", "-q", "--target", str(site), *hashed("pip")])
     )
 
 
 def _install(name: str) -> None:
     _install_torch()
     say(f"Installing the other packages of requirements/{name}.txt (a minute or two) ...")
-    pip("-r", str(REQUIREMENTS / f"{name}.txt"))
+    pip(*hashed(name))
+    # A build for GPUs, of TORCH_INDEX_URL, asks for libraries of CUDA; any other has all it needs now.
+    pip(f"torch=={torch_version()}")
+
+
+def hashed(name: str) -> list[str]:
+    """Arguments of pip install: all of `requirements/<name>.txt`, no more, and nothing that is not what was published.
+
+    Wheels alone: building a source distribution would run what no hash covers.
+    """
+    return ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(REQUIREMENTS / f"{name}.txt")]
+
+
+def torch_version() -> str:
+    """Return the version of PyTorch that is pinned; raises `SetupError` where none is."""
+    pin = re.search(r"^torch==(\S+)", (REQUIREMENTS / "torch.in").read_text(), flags=re.MULTILINE)
+    if pin is None:
+        raise SetupError("requirements/torch.in has no line torch==VERSION")
+    return pin[1]
 
 
 def _install_torch() -> None:
-    """PyTorch's CPU build where the index has it: its default one brings gigabytes of CUDA along."""
-    pin = re.search(r"^torch==(\S+)", (REQUIREMENTS / "server.txt").read_text(), flags=re.MULTILINE)
-    if pin is None:
-        raise SetupError("requirements/server.txt has no line torch==VERSION")
-    version = pin[1]
+    """PyTorch's CPU build where the index has it: its default one brings gigabytes of CUDA along.
+
+    The default build alone is held to hashes: requirements/README.md tells why.
+    """
+    version = torch_version()
     if _succeeds([str(PYTHON), "-c", f"import torch; assert torch.__version__.split('+')[0] == '{version}'"]):
         return
     say(f"Installing PyTorch {version}, the largest part (200 MB for CPUs; some minutes) ...")
@@ -158,7 +177,7 @@ def _install_torch() -> None:
     elif not _succeeds([*_pip_command(), "--no-deps", f"torch=={version}+cpu"]):
         say("The package index has no CPU build for this machine; taking the default one, which may bring CUDA along")
         say("(4.6 GB on arm64). TORCH_INDEX_URL names another index.")
-        pip("--no-deps", f"torch=={version}")
+        pip(*hashed("torch"))
 
 
 def _pip_command() -> list[str]:

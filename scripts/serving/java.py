@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.serving import bootstrap
 from scripts.serving.errors import SetupError
-from scripts.serving.paths import REQUIREMENTS_JAVA, VENV
+from scripts.serving.paths import VENV
 
 OLDEST = 17
 DEBIAN_PACKAGE = f"openjdk-{OLDEST}-jre-headless"
@@ -33,7 +33,7 @@ def ensure_java() -> Path:
 
 def _install() -> None:
     try:
-        bootstrap.pip("-r", str(REQUIREMENTS_JAVA))
+        bootstrap.pip(*bootstrap.hashed("java"))
     except SetupError:
         bootstrap.install_package(DEBIAN_PACKAGE, f"Java {OLDEST} or later")
 

@@ -10,7 +10,6 @@ ARCHIVE = BUILD / "model-store" / "portrait.mar"
 SAMPLE = ROOT / "docs" / "astronaut.jpg"
 # Settings, keys and logs of the server in a container; the image makes it writable.
 CONTAINER = Path("/var/lib/portrait")
-REQUIREMENTS_JAVA = ROOT / "requirements" / "java.txt"
 
 
 def folder_of(rest_port: int) -> Path:
