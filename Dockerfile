@@ -1,4 +1,5 @@
 # Portrait on CPUs. docker build -t portrait .   Nothing in it needs Docker's own builder: see scripts/test_image.sh.
+# A registry gives this tag a digest, name@sha256:..., which pins it: docker buildx imagetools inspect tells the digest.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
@@ -27,8 +28,11 @@ RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver huggingface_hub
     && .venv/bin/python -m compileall -q scripts
 
 FROM ${BASE}
+ARG BASE
 LABEL org.opencontainers.image.title="Portrait" org.opencontainers.image.version="1.0.0" \
-    org.opencontainers.image.licenses="Apache-2.0"
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.description="A photo of a person in, a U2-Net line drawing out" \
+    org.opencontainers.image.base.name="${BASE}"
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openjdk-17-jre-headless python3 tini \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
@@ -36,7 +40,7 @@ RUN apt-get update \
     && install -d -o portrait -g portrait -m 0700 /var/lib/portrait
 WORKDIR /opt/portrait
 COPY --from=build /opt/portrait/.venv .venv
-COPY --from=build /opt/portrait/config.properties ./
+COPY --from=build /opt/portrait/config.properties /opt/portrait/NOTICE /opt/portrait/LICENSE ./
 COPY --from=build /opt/portrait/handler/metrics.yaml handler/
 COPY --from=build /opt/portrait/model/__init__.py /opt/portrait/model/files.py model/
 COPY --from=build /opt/portrait/scripts scripts

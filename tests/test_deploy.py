@@ -242,6 +242,13 @@ def put(sources: list[str], folder: Path) -> None:
         copy(ROOT / source, target)
 
 
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze checks the unit")
+def test_systemd_finds_no_fault_in_the_unit() -> None:
+    command = ["systemd-analyze", "verify", str(DEPLOY / "systemd" / "portrait.service")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_image_is_set_up_by_the_standard_library_alone(tmp_path: Path) -> None:
     put(copied("RUN PIP_NO_CACHE_DIR"), tmp_path)
     command = [sys.executable, "-S", "-m", "scripts.serving.bootstrap", "--help"]
