@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Status 0 when nothing is known, 1 with what is, 3 where the service did not answer for all."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.audit",
-        description="Look up known vulnerabilities of what is installed: status 0 none, 1 some, 3 no answer on some package.",
+        description="Look up known vulnerabilities of what is installed: status 0 none, 1 some, 3 not all answered.",
     )
     names = sorted(path.stem for path in (ROOT / "requirements").glob("*.txt"))
     parser.add_argument("--only", choices=names, help="one file of requirements/; default: server and torch")
