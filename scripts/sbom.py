@@ -71,9 +71,8 @@ def licences(installed: Distribution) -> Iterator[str]:
     """Names of licences: the expression (PEP 639), else the classifiers, else the first line of the old field."""
     told = installed.metadata
     classifiers = [line.rpartition(" :: ")[2] for line in told.get_all("Classifier", []) if line.startswith("License")]
-    lines = (told.get("License") or "").strip().splitlines()
-    expression = told.get("License-Expression")
-    yield from [expression] if expression else classifiers or lines[:1]
+    lines = "".join(told.get_all("License", [])).strip().splitlines()
+    yield from told.get_all("License-Expression", []) or classifiers or lines[:1]
 
 
 def packed(archive: Path) -> Component:
