@@ -118,7 +118,7 @@ def test_damaged_weights_leave_the_old_archive_and_say_so(
 def test_handler_that_does_not_import_leaves_the_old_archive(
     archive: Path, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unpack(weights: Weights, folder: Path, calibration: Path | None) -> list[ModuleInfo]:
+    def unpack(weights: Weights, folder: Path, calibration: Path | None, finders: Finders) -> list[ModuleInfo]:
         """Return what was exported already for the session's archive."""
         with zipfile.ZipFile(archive) as file:
             file.extractall(folder, FORMS.values())
