@@ -37,11 +37,12 @@ class Cores:
 
     def share(self) -> int:
         """Threads for this worker now: one of `THREADS`."""
-        at_work = max(1, sum(map(_held, self.folder.iterdir())))
+        at_work = max(1, sum(map(is_held, self.folder.iterdir())))
         return next((number for number in THREADS if number * at_work <= self._threads), 1)
 
 
-def _held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether another process has locked a file, as a worker does with its own while it draws."""
     with path.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

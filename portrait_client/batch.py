@@ -44,7 +44,7 @@ class Report:
 
 
 Outcome = Mark | PortraitError | OSError | None  # None: not tried
-Drawing = Future[list[Outcome]]
+Pending = Future[list[Outcome]]
 
 
 def still_wanted(tasks: Sequence[Task], *, force: bool = False) -> tuple[list[Task], Report]:
@@ -130,7 +130,7 @@ class _Crew:
         for one, picture in zip(wanted, pictures, strict=True):
             yield picture if isinstance(picture, PortraitError) else _written(photo, one, picture)
 
-    def watch(self, futures: Mapping[Drawing, Task], bar: "tqdm[None]") -> PortraitError | None:
+    def watch(self, futures: Mapping[Pending, Task], bar: "tqdm[None]") -> PortraitError | None:
         """-> why to stop before all are done; None when they are."""
         for future in as_completed(futures):
             bar.update()

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from handler.arrays import Gray
 from model.training.backgrounds import PATTERNS, Image
 from model.training.plates import Plate
 from model.training.subjects import Mask
 
-Drawing = NDArray[np.uint8]  # (H, W), 0 ink and 255 paper
-Artist = Callable[[Image], Drawing]
-Score = Callable[[Drawing, Drawing], dict[str, float]]
+Artist = Callable[[Image], Gray]
+Score = Callable[[Gray, Gray], dict[str, float]]
 
 FAR = 20  # pixels from the person at which the background counts as far
 INK = 128  # a darker pixel is ink
@@ -32,7 +31,7 @@ def load_score(tool: Path) -> Score:
     return score
 
 
-def score_pairs(pairs: Path, artist: Artist, score: Score) -> Iterator[tuple[str, dict[str, float], Drawing]]:
+def score_pairs(pairs: Path, artist: Artist, score: Score) -> Iterator[tuple[str, dict[str, float], Gray]]:
     """For each `NAME_photo.png` with a `NAME_drawing.png`: name, figures, what the artist drew."""
     for path in sorted(pairs.glob("*_photo.png")):
         name = path.stem.removesuffix("_photo")
@@ -44,7 +43,7 @@ def score_pairs(pairs: Path, artist: Artist, score: Score) -> Iterator[tuple[str
         yield name, score(reference.astype(np.uint8), drawing), drawing
 
 
-def background_ink(drawing: Drawing, plate: Plate, darkest: int = INK) -> float:
+def background_ink(drawing: Gray, plate: Plate, darkest: int = INK) -> float:
     """Return the share of the far background that is darker than `darkest`, in [0, 1]; NaN where nothing is far."""
     person = (plate.mask >= INK).astype(np.uint8)
     far = cv2.distanceTransform(1 - person, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > FAR

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 
+from handler.arrays import Gray
 from handler.options import Options
 from handler.styles import STYLES
 from model.files import whole
@@ -31,7 +32,6 @@ from model.training.backgrounds import Image
 from model.training.measure import (
     MARK,
     Artist,
-    Drawing,
     background_ink,
     blank_photos,
     coverage,
@@ -159,22 +159,22 @@ def _artist(weights: Path) -> Artist:
     return lambda photo: draw(photo)[0]
 
 
-def _teach(photo: Image) -> Drawing:
+def _teach(photo: Image) -> Gray:
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     return (draw(gray) * 255).astype(np.uint8)
 
 
-def _gray(drawing: Drawing) -> Drawing:
+def _gray(drawing: Gray) -> Gray:
     return np.asarray(cv2.cvtColor(drawing, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def _keep(folder: Path | None, name: str, picture: Drawing) -> None:
+def _keep(folder: Path | None, name: str, picture: Gray) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / f"{name}.png", picture)
 
 
-def _write(path: Path, picture: Drawing) -> None:
+def _write(path: Path, picture: Gray) -> None:
     """BGR or gray uint8 -> a file of the kind that its suffix names. Raises `OSError`."""
     with whole(path) as part:
         if not cv2.imwrite(str(part), picture):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from handler.arrays import Mask, Photo
+from handler.arrays import Gray, Mask, Photo
 from handler.decode import Limits, decode
 from handler.finders import Finders, load_finders
 from handler.inference import load
@@ -24,20 +24,19 @@ from handler.sight import Sight
 from model.export import export_float, info_of, write_int8
 from model.network.line_model import LineModel
 from model.quantization.ranges import SHIPPED, read_ranges
-from model.training.measure import Drawing
 from model.training.preview import line_map
 from model.weights import person
 from model.weights.loading import load_network
 from model.weights.source import resolve, sight_of
 
-Served = Callable[[Photo], tuple[Drawing, Mask | None]]  # photo -> drawing, and mask of the person where one was found
+Served = Callable[[Photo], tuple[Gray, Mask | None]]  # photo -> drawing, and mask of the person where one was found
 
 
 def served(weights: Path, options: Options) -> Served:
     """Return what draws a photo, uint8 (H, W, 3) RGB, with these options in fp32."""
     network, sight, finders = load_network(weights), sight_of(resolve(str(weights))), _finders()
 
-    def draw(photo: Photo) -> tuple[Drawing, Mask | None]:
+    def draw(photo: Photo) -> tuple[Gray, Mask | None]:
         job = prepare(Request(encode(photo, "png"), options), Limits(), finders, sight)
         lines = LineModel(network).lines(line_map(network, job.network_input))[0].numpy()
         return render(job.photo, lines, job.options, job.person, job.seen), job.person

@@ -1,6 +1,5 @@
 """What breaks under a server, made to order: a worker caught at its photo, a disk that is full."""
 
-import fcntl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from handler.cores import is_held
 from tests.tools.serving import Server
 
 WAIT_SECONDS = 30.0
@@ -21,18 +21,9 @@ def busy_worker(server: Server) -> psutil.Process:
     while time.monotonic() < deadline:
         for worker in server.model().workers:
             process = psutil.Process(worker.pid)
-            if any(_is_locked(Path(file.path)) for file in process.open_files() if "/at-work/" in file.path):
+            if any(is_held(Path(file.path)) for file in process.open_files() if "/at-work/" in file.path):
                 return process
     raise TimeoutError(f"no worker began to draw within {WAIT_SECONDS:g} s")
-
-
-def _is_locked(path: Path) -> bool:
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 @contextmanager
