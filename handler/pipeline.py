@@ -79,13 +79,14 @@ class Pipeline:
         with watch.stage("preprocess"):
             jobs = [self._job_or_error(row, names, watch) for row, names in zip(rows, headers, strict=True)]
         watch.refused([job for job in jobs if isinstance(job, RequestError)])
+        # only what is right goes on: the network sees no gap, and the order of the rows is put back at the end
         answers = iter(self._answers([job for job in jobs if isinstance(job, Job)], watch))
         return [next(answers) if isinstance(job, Job) else job for job in jobs]
 
     def draw_picture(self, request: Request) -> tuple[Job, Picture]:
         """Return a request's job and its picture, not encoded. Raises `RequestError` as `prepare` does."""
         job = self.prepare(request)
-        (lines,) = self.lines([job])
+        (lines,) = self.lines([job])  # float32 (h, w), of the input that the network saw
         return job, self.picture(job, lines)
 
     def prepare(self, request: Request, watch: Watch | None = None) -> Job:
@@ -95,6 +96,7 @@ class Pipeline:
 
     def lines(self, jobs: Sequence[Job]) -> list[LineMap]:
         """Jobs -> the network's line maps, float32 (h, w) in [0, 1], 0 ink and 1 paper."""
+        # for each drawing anew: workers share the cores with as many as draw at that moment
         if self.threads:
             torch.set_num_threads(self.threads())
         return self.drawer.draw_lines([job.network_input for job in jobs])

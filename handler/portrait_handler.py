@@ -43,6 +43,7 @@ class PortraitHandler:
         properties = context.system_properties
         folder, device = Path(properties["model_dir"]), device_of(properties.get("gpu_id"))
         pipeline = load_pipeline(folder, context.model_yaml_config, os.environ, device)
+        # a lock file for each worker that draws, in the folder that they were all unpacked to
         self.cores = Cores(folder / "at-work", torch.get_num_threads())
         self.pipeline = replace(pipeline, threads=lambda: self.cores.share())
         _read_within_bounds(Budget(pipeline.settings.memory_megabytes))
@@ -64,6 +65,7 @@ class PortraitHandler:
             with self.cores.at_work(), tally:
                 outcomes = self._draw(data, headers, tally)
         finally:
+            # also when drawing failed: a request without a line in the log never came, as far as an operator can see
             for i, (row, outcome) in enumerate(zip_longest(data, outcomes)):
                 logger.info(line(_name(i, context), row, outcome, tally.seconds))
         _raise_over_grpc(outcomes, headers)
@@ -75,6 +77,7 @@ class PortraitHandler:
     def _draw(self, data: Sequence[Row], headers: Sequence[Headers], tally: Tally) -> list[Answer | RequestError]:
         """Draw what somebody still waits for."""
         left = [has_left(names) for names in headers]
+        # the rule, and nothing is copied for it
         if not any(left):
             return self.pipeline.draw_batch(data, headers, tally)
         tally.refused([GONE] * sum(left))

@@ -45,6 +45,7 @@ def export(
     """
     network = load_network(weights.path)
     written = [export_float(network, weights, folder)]
+    # fp32's drawings of the gate's photos are made once and serve both integer forms
     ranges, gate = ranges_and_gate(network, weights, calibration, finders)
     for form in WEIGHT_TOPS:
         info = info_of(network, weights, form)
@@ -64,6 +65,7 @@ def export_float(network: U2Net, weights: Weights, folder: Path) -> ModuleInfo:
     """Write the module for fp32, bf16 and fp16. Raises `ExportError`."""
     info = info_of(network, weights, "float")
     path = folder / FORMS["float"]
+    # stored in fp32: bf16 and fp16 are rounded from it by `pack`, in the worker that computes in them
     path.write_bytes(script(FusedLineModel(float_network(network)), info))
     _compare(LineModel(network).eval(), path)
     return info
@@ -92,6 +94,7 @@ def info_of(network: U2Net, weights: Weights, form: str) -> ModuleInfo:
 
 def size_of(network: U2Net) -> str:
     """Name of the published size that has as many parameters."""
+    # on "meta" tensors have shapes and no memory: u2net would take 176 MB to be counted
     with torch.device("meta"):
         sizes = {name: _count(U2Net(layout)) for name, layout in ARCHITECTURES.items()}
     return next(name for name, count in sizes.items() if count == _count(network))
@@ -126,6 +129,7 @@ def _without_paths(written: io.BytesIO) -> bytes:
     return stripped.getvalue()
 
 
+# the writer adds these itself, and a name that is written twice is an error
 _WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")
 
 
@@ -140,6 +144,7 @@ def _compare(line_model: LineModel, path: Path) -> None:
     module = read(path)
     for photos in probes():
         with torch.inference_mode():
+            # (B, H, W) each; a NaN fails the comparison below, which `worst > TOLERANCE` would let pass
             worst = float((module(photos) - line_model(photos)).abs().max())
         if not worst <= TOLERANCE:
             raise ExportError(

@@ -88,6 +88,7 @@ def apart(x: Tensor, phases: int) -> Tensor:
         return x
     x = F.pad(x, [0, -x.shape[3] % phases, 0, -x.shape[2] % phases])
     height, width = x.shape[2] // phases, x.shape[3] // phases
+    # (B, C n n, H / n, W / n): the n n phases of a channel lie behind one another, and become pictures of a batch
     maps = F.pixel_unshuffle(x, phases).view(x.shape[0], x.shape[1], phases * phases, height, width)
     return maps.transpose(1, 2).flatten(0, 1)
 
@@ -144,7 +145,7 @@ class SideOutput(nn.Module):
         self.taps.pack(dtype, plain)  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = self.taps(x)
+        maps = self.taps(x)  # (B, 9, H, W)
         batch, _, height, width = maps.shape
         framed = torch.zeros([batch, 9, height + 2, width + 2], device=maps.device)
         framed[:, :, 1:-1, 1:-1] = maps
@@ -206,7 +207,7 @@ class FusedRsu(nn.Module):
             skips.append(x)
         x = self.bottom(x)
         for layer in self.up:
-            x = layer(x, skips.pop())
+            x = layer(x, skips.pop())  # the skip is the larger: (B, C, h, w), (B, C, H, W) -> (B, out, H, W)
         return self.steps.add(x, entry)
 
 
@@ -324,6 +325,7 @@ def side_outputs(network: U2Net) -> dict[str, tuple[Tensor, float]]:
     outputs = {}
     for i, (name, side) in enumerate(network.sides.named_children()):
         weight, bias = (tensor.detach() * fuse_weight[0, i, 0, 0] for tensor in side.parameters())
+        # (1, in, 3, 3) -> nine 1x1 kernels (9, in, 1, 1), row by row as `SideOutput` shifts them
         taps = weight[0].permute(1, 2, 0).reshape(9, -1, 1, 1)
         outputs[f"sides.{name}"] = taps, float(bias + (fuse_bias if i == 0 else 0))
     return outputs

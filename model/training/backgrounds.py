@@ -124,7 +124,7 @@ def pattern(rng: Generator, size: Size) -> Image:
 def without_person(plate: Plate) -> Image:
     """Return the plate with the person painted over by what surrounds them, uint8 (N, N, 3)."""
     hidden = cv2.dilate((plate.mask > 8).astype(np.uint8), np.ones((9, 9), np.uint8))
-    seen = (1 - hidden).astype(np.float32)[..., None]
+    seen = (1 - hidden).astype(np.float32)[..., None]  # (N, N, 1), 1 where the wall shows
     return _fill(plate.photo * seen, seen).clip(0, 255).astype(np.uint8)
 
 
@@ -136,6 +136,7 @@ def _fill(sums: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.
         return np.broadcast_to(sums.sum(axis=(0, 1)) / total, sums.shape).astype(np.float32)
     half = width // 2, height // 2
     small = [cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (sums, weight)]
+    # a pyramid: what no level has seen comes from the next one, at half the size ("pull-push", Gortler et al., 1996)
     coarse = cv2.resize(_fill(small[0], small[1][..., None]), (width, height), interpolation=cv2.INTER_LINEAR)
     sure = np.clip(weight, 0, 1)
     return np.asarray(sums + (1 - sure) * coarse, np.float32)

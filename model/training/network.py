@@ -50,12 +50,13 @@ def loss_of(logits: list[Tensor], maps: Tensor, stray: float) -> Tensor:
     """
     entropy = sum(F.binary_cross_entropy_with_logits(plane.float(), maps) for plane in logits)
     fused = torch.sigmoid(logits[0].float())
-    far = -torch.log1p(-fused.clamp(max=0.999)) * _far_paper(maps)
+    far = -torch.log1p(-fused.clamp(max=0.999)) * _far_paper(maps)  # (B, 1, H, W), entropy of ink where none belongs
     return entropy + 2 * F.l1_loss(fused, maps) + stray * far.mean()
 
 
 def _far_paper(maps: Tensor) -> Tensor:
     """Line maps (B, 1, H, W) -> 1 where no ink is within 15 pixels, else 0."""
+    # largest of 31 x 31 pixels, rows first: two passes of 31 instead of one of 961
     near = F.max_pool2d(F.max_pool2d(maps, (31, 1), 1, (15, 0)), (1, 31), 1, (0, 15))
     return (near < 0.3).float()
 
@@ -80,6 +81,7 @@ def train_step(
     with ThreadPoolExecutor(len(networks), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         losses = list(pool.map(_backward, networks, batches, repeat(stray)))
     for parameter in networks[0].parameters():
+        # twins share parameters, so the backward passes have added up their gradients
         if parameter.grad is not None:
             parameter.grad /= len(networks)
     nn.utils.clip_grad_norm_(networks[0].parameters(), 5.0)

@@ -25,6 +25,7 @@ def load_network(source: str | Path | Mapping[str, Tensor]) -> U2Net:
     tensors = source if isinstance(source, Mapping) else read_tensors(Path(source))
     layouts = {size: _layout(architecture) for size, architecture in ARCHITECTURES.items()}
     faults = {size: _faults(layout, tensors) for size, layout in layouts.items()}
+    # of several sizes that do not fit, the message tells of the nearest
     size = min(faults, key=lambda size: sum(map(len, faults[size].values())))
     if any(faults[size].values()):
         raise WeightsError(_message(size, faults[size]))
@@ -53,6 +54,7 @@ def read_tensors(path: Path) -> Mapping[str, Tensor]:
 
 
 def _read_pth(path: Path) -> object:
+    # without code: a pickle may hold nothing but tensors and plain containers
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -60,6 +62,7 @@ _READERS: dict[str, Callable[[Path], object]] = {".pth": _read_pth, ".safetensor
 
 
 def _layout(architecture: Architecture) -> dict[str, Tensor]:
+    # shapes alone, no memory
     with torch.device("meta"):
         network = U2Net(architecture)
     return {published_name(name): tensor for name, tensor in network.state_dict().items()}
