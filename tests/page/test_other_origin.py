@@ -18,7 +18,6 @@ from tests.tools.proxy import NGINX, start_proxy
 from tests.tools.serving import Server, free_ports, serving
 
 PHOTO = SAMPLE.read_bytes()
-(RECIPE,) = re.findall(r"in Chromium -->\n```javascript\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 FORM, FETCH = re.findall(r"```html\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
 
 
@@ -54,14 +53,14 @@ def page(browser: Browser, origin: str) -> Iterator[Page]:
 
 
 def draw(page: Page, address: str, **headers: str) -> dict[str, Any]:
-    """Run README's recipe in the page -> what its script could read."""
-    script = f"""async ([bytes, address, headers]) => {{
-        {RECIPE}
-        const answer = await portrait(new Blob([new Uint8Array(bytes)], {{type: "image/jpeg"}}), address, headers);
+    """Draw from the page -> what its script could read."""
+    script = """async ([bytes, address, headers]) => {
+        const photo = new Blob([new Uint8Array(bytes)], {type: "image/jpeg"});
+        const answer = await fetch(address, {method: "POST", body: photo, headers});
         const body = await answer.arrayBuffer();
-        return {{status: answer.status, size: answer.headers.get("Portrait-Size"), bytes: body.byteLength,
-                 id: answer.headers.get("X-Request-ID")}};
-    }}"""
+        return {status: answer.status, size: answer.headers.get("Portrait-Size"), bytes: body.byteLength,
+                id: answer.headers.get("X-Request-ID")};
+    }"""
     told: dict[str, Any] = page.evaluate(script, [list(PHOTO), f"{address}/predictions/portrait", headers])
     return told
 
