@@ -54,8 +54,7 @@ class LineDrawer:
         return list(by_shape.values())
 
     def _draw(self, photos: PhotoBatch) -> LineMapBatch:
-        # the optimizer of TorchScript finds nothing here and makes the first two photos slow
-        with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+        with plain_inference():
             batch = torch.from_numpy(photos).to(self.device).permute(0, 3, 1, 2)
             lines: LineMapBatch = self._module(batch).cpu().numpy()
         return lines
@@ -87,6 +86,13 @@ def read_module(path: Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule
     with torchscript():
         module: torch.jit.ScriptModule = torch.jit.load(path, map_location=device, _extra_files=extra)
     return module, ModuleInfo.from_json(extra[INFO_FILE])
+
+
+@contextmanager
+def plain_inference() -> Iterator[None]:
+    """Without gradients, and without TorchScript's optimizer: it finds nothing here and makes two photos slow."""
+    with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+        yield
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from handler.finders import NO_FINDERS, Finders
-from handler.inference import read_module, torchscript
+from handler.inference import plain_inference, read_module, torchscript
 from handler.module_info import FORMS, INFO_FILE, WEIGHT_TOPS, ModuleInfo
 from handler.precision import offered, prefers_plain
 from model.network.fused import float_network
@@ -143,7 +143,7 @@ def read(path: Path, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModu
 def _compare(line_model: LineModel, path: Path) -> None:
     module = read(path)
     for photos in probes():
-        with torch.inference_mode():
+        with plain_inference():
             # (B, H, W) each; a NaN fails the comparison below, which `worst > TOLERANCE` would let pass
             worst = float((module(photos) - line_model(photos)).abs().max())
         if not worst <= TOLERANCE:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from handler.finders import Finders, load_finders
 from handler.module_info import FORMS
@@ -72,11 +73,15 @@ def finders() -> Finders:
 
 
 @pytest.fixture(scope="session")
-def archive(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """portrait.mar of `small_weights`, built by the command."""
-    archive = tmp_path_factory.mktemp("model-store") / "portrait.mar"
+def archive(small_weights: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """portrait.mar of `small_weights`, built by the command, once for all processes that test side by side."""
+    base = tmp_path_factory.getbasetemp()
+    archive = (base if worker_id == "master" else base.parent) / "model-store" / "portrait.mar"
     command = [sys.executable, "-m", "scripts.build_archive", "--weights", str(small_weights), "--output", str(archive)]
-    subprocess.run(command, cwd=ROOT, check=True)
+    archive.parent.mkdir(exist_ok=True)
+    with FileLock(archive.with_suffix(".lock")):
+        if not archive.exists():
+            subprocess.run(command, cwd=ROOT, check=True)
     return archive
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from handler.errors import RequestError
 from handler.finders import NO_FINDERS, Finders
+from handler.inference import plain_inference
 from handler.sight import Sight
 from model.files import write_whole
 from model.network.fused import convolutions, rsus
@@ -53,7 +54,7 @@ class Gate:
 
     def judge(self, draw: Draw) -> Fidelity:
         """Return the worst that `draw`, from uint8 photos to line maps, comes to."""
-        with torch.inference_mode():
+        with plain_inference():
             pairs = zip(_shown(self.photos, "judging"), self.exact, strict=True)
             return worst([compare(draw(photo)[0], exact) for photo, exact in pairs])
 

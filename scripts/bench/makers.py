@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from handler.inference import read_module
+from handler.inference import plain_inference, read_module
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, natively_bf16, prefers_plain
 from model.network.line_model import LineModel
@@ -44,7 +44,7 @@ def module(inputs: Inputs, engine: Engine, threads: int) -> Made:
     line_model.pack(dtype, prefers_plain(engine.device))
 
     def whole(photo: Tensor) -> Tensor:
-        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+        with plain_inference():
             lines: Tensor = line_model(photo.to(engine.device))
         return lines.cpu()  # a GPU is waited for
 
