@@ -60,8 +60,9 @@ async def _measured(options: argparse.Namespace) -> Run:
     good = photos()
     async with client(key_of(folder, "inference")) as asking:
         target = Target(asking, options.url or f"http://{HOST}:{ports.rest}/predictions/{MODEL}")
+        usual = Call("good", good[len(good) // 2])
         calm = traffic(good, [], Shares(), options.seed)
-        alone = statistics.median([(await send(target, next(calm))).seconds for _ in range(ALONE)])
+        alone = statistics.median([(await send(target, usual)).seconds for _ in range(ALONE)])
         found = await closed_loop(target, calm, AT_ONCE, options.find_seconds)
         capacity = len([outcome for outcome in found if outcome.status == 200]) / options.find_seconds
         if not capacity:
@@ -70,14 +71,14 @@ async def _measured(options: argparse.Namespace) -> Run:
         calls = traffic(good, hostile(options.hostile_photos), Shares(options.hostile, options.leaving), options.seed)
         rate, began = options.times * capacity, time.monotonic()
         outcomes = await open_loop(target, calls, rate, options.seconds, options.seed)
-        recovery = await _recovery_seconds(target, good, alone, began + options.seconds)
+        recovery = await _recovery_seconds(target, usual, alone, began + options.seconds)
         return Run(capacity, alone, rate, options.seconds, outcomes, recovery, before, held(folder))
 
 
-async def _recovery_seconds(target: Target, good: Sequence[bytes], alone: float, since: float) -> float:
-    """Send photos one after another until one takes as long as one alone; give up after three times the promise."""
+async def _recovery_seconds(target: Target, usual: Call, alone: float, since: float) -> float:
+    """Send a photo again and again until it takes as long as one alone; give up after three times the promise."""
     while (passed := time.monotonic() - since) < 3 * RECOVERY_SECONDS:
-        outcome = await send(target, Call("good", good[len(good) // 2]))
+        outcome = await send(target, usual)
         if outcome.status == 200 and outcome.seconds < AS_ALONE * alone:
             return passed
     return passed

@@ -62,7 +62,7 @@ def test_a_closed_loop_keeps_so_many_under_way() -> None:
 
 def test_a_client_that_leaves_has_no_answer() -> None:
     async def leave(target: Target) -> list[Outcome]:
-        outcome = await send(target, Call("leaving", b"a", 0.05))
+        outcome = await send(target, Call("leaving", b"a", leaves=0.05))
         await asyncio.sleep(2 * SLOW_SECONDS)  # until the server has noticed
         return [outcome]
 

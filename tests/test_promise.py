@@ -47,7 +47,7 @@ def test_the_queue_fits_into_javas_memory_and_that_into_the_machines() -> None:
     assert promise(0.02, Arrangement(2, 2), GIGABYTE) == Promise(20, 20, 1536)
 
 
-@pytest.mark.parametrize(("photo_seconds", "response_seconds"), [(0.1, 20), (2, 24), (3.5, 42), (30, 50)])
+@pytest.mark.parametrize(("photo_seconds", "response_seconds"), [(0.1, 20), (4, 24), (7, 42), (30, 50)])
 def test_a_worker_counts_as_hung_after_more_than_the_largest_photo_takes(
     photo_seconds: float, response_seconds: int
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import NamedTuple
 
 import httpx2
@@ -11,6 +12,8 @@ import httpx2
 from scripts.load.traffic import Call
 
 TIMEOUT_SECONDS = 120.0
+AGAIN_SECONDS = 0.1
+REFUSED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 NO_ANSWER = 0  # as a status: the connection broke, or the client left
 
 
@@ -51,13 +54,15 @@ async def open_loop(target: Target, calls: Iterator[Call], rate: float, seconds:
 
 
 async def closed_loop(target: Target, calls: Iterator[Call], at_once: int, seconds: float) -> list[Outcome]:
-    """Keep `at_once` requests under way for `seconds`."""
+    """Keep `at_once` requests under way for `seconds`; whoever is refused pauses."""
     end = time.monotonic() + seconds
 
     async def one_after_another() -> list[Outcome]:
         outcomes = []
         while time.monotonic() < end:
             outcomes.append(await send(target, next(calls)))
+            if outcomes[-1].status in REFUSED:
+                await asyncio.sleep(AGAIN_SECONDS)
         return outcomes
 
     return [
@@ -69,7 +74,8 @@ async def send(target: Target, call: Call) -> Outcome:
     """Send one request; a client that leaves closes its connection."""
     began = time.monotonic()
     try:
-        asked = target.client.post(target.url, content=call.body, headers={"Content-Type": "application/octet-stream"})
+        headers = {"Content-Type": "application/octet-stream", "Portrait-Style": call.style}
+        asked = target.client.post(target.url, content=call.body, headers=headers)
         status = (await asyncio.wait_for(asked, call.leaves)).status_code
     except (TimeoutError, httpx2.HTTPError):
         status = NO_ANSWER

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from scripts.load.loops import Outcome
+from scripts.load.loops import REFUSED, Outcome
 from scripts.load.processes import Held
 
-REFUSED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 GOODPUT, REFUSAL_SECONDS, RECOVERY_SECONDS, GROWTH = 0.9, 0.2, 10.0, 0.05  # what issue and operators were promised
 
 
@@ -59,8 +58,9 @@ def text(run: Run) -> str:
     ]
     if run.before and run.after:
         lines.append(
-            f"held             {run.before.megabytes:.0f} MB before, {run.after.megabytes:.0f} after; open files "
-            f"{run.before.open_files}, {run.after.open_files}; processes {_processes(run.before, run.after)}"
+            f"held             {run.before.megabytes:.0f} MB before, {run.after.megabytes:.0f} after "
+            f"({run.after.megabytes / run.before.megabytes - 1:+.1%}); open files {run.before.open_files}, "
+            f"{run.after.open_files}; processes {_processes(run.before, run.after)}"
         )
     return "\n".join(lines)
 
@@ -70,7 +70,8 @@ def _percentiles(seconds: Sequence[float]) -> str:
 
 
 def _processes(before: Held, after: Held) -> str:
-    return "the same" if before.pids == after.pids else f"{len(after.pids - before.pids)} new"
+    same = "the same" if before.pids == after.pids else f"{len(after.pids - before.pids)} new"
+    return f"{same} ({', '.join(map(str, sorted(after.pids)))})"
 
 
 def broken_promises(run: Run, max_wait: float) -> list[str]:

@@ -11,7 +11,9 @@ import cv2
 
 from scripts.serving.paths import SAMPLE
 
-SIDES = (512, 1024, 2048)  # pixels: an old portrait, one from the web, a phone's as it is drawn
+# Pixels: an old portrait, one from the web, a phone's as it is drawn and as it is taken.
+SIDES = (512, 1024, 2048, 3464)
+STYLES = ("draw", "sketch", "composite")
 LEAVES_SECONDS = (0.05, 1.0)  # after which a client leaves, at least and at most
 
 
@@ -20,6 +22,7 @@ class Call(NamedTuple):
 
     kind: str  # good, hostile or leaving
     body: bytes
+    style: str = "draw"
     leaves: float | None = None  # seconds; None: when it has its answer
 
 
@@ -58,6 +61,6 @@ def traffic(good: Sequence[bytes], bad: Sequence[bytes], shares: Shares, seed: i
         if drawn < shares.hostile:
             yield Call("hostile", random_.choice(bad))
         elif drawn < shares.hostile + shares.leaving:
-            yield Call("leaving", random_.choice(good), random_.uniform(*LEAVES_SECONDS))
+            yield Call("leaving", random_.choice(good), random_.choice(STYLES), random_.uniform(*LEAVES_SECONDS))
         else:
-            yield Call("good", random_.choice(good))
+            yield Call("good", random_.choice(good), random_.choice(STYLES))

@@ -21,8 +21,8 @@ def arrangement_text(arrangement: Arrangement) -> str:
 def promise_text(photo_seconds: float, promise: Promise, max_wait: float) -> str:
     """Return what follows from the time of a photo on this machine."""
     return (
-        f"A photo takes {photo_seconds:.2f} s here: {promise.places} requests may wait, {max_wait:g} s at most; "
-        f"a worker that takes {promise.response_seconds} s for one counts as hung."
+        f"A phone's photo takes up to {photo_seconds:.2f} s here: {promise.places} requests may wait, "
+        f"{max_wait:g} s at most; a worker that takes {promise.response_seconds} s for one counts as hung."
     )
 
 

@@ -7,9 +7,10 @@ from scripts.serving.arguments import MAX_WAIT
 from scripts.serving.machine import JAVA_BYTES, WORKER_BYTES, Arrangement
 
 SHARED_THREADS = 4  # that a photo takes at most (THREADS in handler/cores.py)
-# The largest photo in the dearest style takes 4 times as long as a usual one; measured with the embedded weights on
-# two cores of a Zen 3, the fastest network and so the largest ratio. Three times that is a worker that hangs.
-LARGEST_PHOTO, HANGS = 4, 3
+# A photo of 65 megapixels, drawn with 4096 in the dearest style, takes twice as long as the one that is measured (3.9
+# and 2.0 s of a Zen 3's core) with the embedded weights, the fastest network and so the largest ratio. Three times
+# that is a worker that hangs.
+LARGEST_PHOTO, HANGS = 2, 3
 LEAST_RESPONSE, MOST_RESPONSE = 20, 50  # seconds; the proxy gives up after 60
 # TorchServe holds each waiting request twice, of at most 28 MiB (max_request_size), and needs room for answers.
 PLACE_MB, ROOM_MB = 56, 416
@@ -31,8 +32,8 @@ BY_HAND = Promise()
 def promise(photo_seconds: float, arrangement: Arrangement, memory: int, max_wait: float = MAX_WAIT) -> Promise:
     """Return as many places as are worked off within `max_wait` seconds, fewer where `memory`, in bytes, is short.
 
-    `photo_seconds` is the time of a photo that has the machine to itself: with more at a time, each takes longer, but
-    together they are not slower.
+    `photo_seconds` is the time of a dear photo that has the machine to itself: with more at a time, each takes longer,
+    but together they are not slower.
     """
     at_once = max(1, min(arrangement.workers, arrangement.threads // SHARED_THREADS))
     fitting = max(Promise.places, (_heap_limit_mb(arrangement, memory) - ROOM_MB) // PLACE_MB)

@@ -1,7 +1,7 @@
 """Mutated photos through `decode`: `python -m tests.tools.fuzz_decode --count 20000`.
 
-Whatever is done to a HEIC, an AVIF or a file with a colour profile, it is drawn or refused: nothing else escapes, and
-memory does not grow. Prints what was done as JSON.
+Whatever is done to a photo of any format, it is drawn or refused: nothing else escapes, and memory does not grow.
+Prints what was done as JSON.
 """
 
 import argparse
@@ -27,12 +27,14 @@ from tests.tools.hostile import encoded, picture, png_chunk
 
 # Small, so that what a mutation enlarges is refused, and what is drawn is drawn soon.
 LIMITS = Limits(megapixels=1, jpeg_megapixels=4)
+# EXIF that says no more than: turn it by 90 degrees (tag 0x0112, orientation, is 6).
+TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 # The first of these are caches that fill: growth is counted from there.
 WARM_UP = 0.1
 
 
 def seeds() -> dict[str, bytes]:
-    """Whole files, each with colours declared."""
+    """Whole files of each format, most with colours declared."""
     profile = make_profile(PRIMARIES[12], srgb_curve)
     gamma = png_chunk(b"gAMA", struct.pack(">I", 70_000))
     chroma = png_chunk(b"cHRM", struct.pack(">8I", *(round(number * 1e5) for number in PRIMARIES[9])))
@@ -42,10 +44,12 @@ def seeds() -> dict[str, bytes]:
         "heic of tiles": heic(2, 2, properties=(colour_profile(profile),)),
         "avif": encoded(picture(mode="RGBA"), "AVIF", icc_profile=profile),
         "jpeg": encoded(picture(), "JPEG", icc_profile=profile),
+        "progressive jpeg": encoded(picture(), "JPEG", progressive=True, exif=TURNED),
         "cmyk jpeg": encoded(picture(mode="CMYK"), "JPEG", icc_profile=_cmyk(profile)),
         "png": encoded(picture(), "PNG", icc_profile=profile),
         "png of numbers": png[:33] + gamma + chroma + png[33:],
         "webp": encoded(picture(), "WEBP", icc_profile=profile),
+        "gif of two": encoded(picture(), "GIF", save_all=True, append_images=[picture(mode="L")]),
     }
 
 
