@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import zipfile
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from scripts import audit, sbom
+from scripts.serving.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,36 @@ def test_the_bill_fits_the_schema_and_names_everything(archive: Path, tmp_path: 
 
 def test_the_bill_does_without_an_archive(tmp_path: Path) -> None:
     assert {component["type"] for component in sbom.bill(tmp_path / "none.mar")["components"]} == {"library"}
+
+
+# How NOTICE writes what older metadata calls by other names.
+SPDX = {
+    "MIT License": "MIT",
+    "BSD License": "BSD-3-Clause",
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache Software License": "Apache-2.0",
+    "Apache License Version 2.0": "Apache-2.0",
+    "Apache License 2.0": "Apache-2.0",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0",
+}
+
+
+def listed(name: str) -> set[str]:
+    """Return the packages of a list that Linux installs."""
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
+    elsewhere = ("sys_platform == 'win32'", "and sys_platform == 'emscripten'")
+    return {line.split("==")[0] for line in lines if re.match(r"[a-z]", line) and not any(e in line for e in elsewhere)}
+
+
+@pytest.mark.parametrize("name", sorted(listed("server") | listed("web")))
+def test_notice_names_what_is_installed_with_the_licence_that_it_tells(name: str) -> None:
+    (line,) = re.findall(rf"^  {re.escape(name)} +(.+)$", (ROOT / "NOTICE").read_text(), re.MULTILINE)
+    try:
+        told = list(sbom.licences(distribution(name)))
+    except PackageNotFoundError:
+        return  # another Python's
+    assert line.startswith(", ".join(SPDX.get(one, one) for one in told).replace(" AND ", ", "))
 
 
 FAULT = {"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}
