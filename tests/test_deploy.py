@@ -140,7 +140,7 @@ def test_memory_holds_java_and_a_worker_for_each_core() -> None:
 
 
 def test_nginx_listens_where_services_send() -> None:
-    listening = set(re.findall(r"^\s*listen (\d+)", NGINX, flags=re.MULTILINE))
+    listening = set(re.findall(r"^\s*listen (\d+)[ ;]", NGINX, flags=re.MULTILINE))
     ports = {port["name"]: str(port["containerPort"]) for port in container_named("nginx")["ports"]}
     assert listening == set(ports.values())
     services = [document for document in documents() if document["kind"] == "Service"]
@@ -150,7 +150,8 @@ def test_nginx_listens_where_services_send() -> None:
 
 def test_nginx_sends_where_torchserve_listens() -> None:
     upstreams = set(re.findall(r"server 127\.0\.0\.1:(\d+);", NGINX))
-    assert upstreams == {str(port) for port in (Ports.rest, Ports.grpc, Ports.metrics)}
+    itself = set(re.findall(r"listen 127\.0\.0\.1:(\d+);", NGINX))
+    assert upstreams - itself == {str(port) for port in (Ports.rest, Ports.grpc, Ports.metrics)}
     assert not upstreams & {str(Ports.management), str(Ports.grpc_management)}
 
 

@@ -109,6 +109,15 @@ def test_a_worker_killed_at_a_photo_answers_an_error_and_the_next_photo_is_right
     assert ask(served).content == right
 
 
+def test_the_proxy_has_another_worker_draw_what_one_died_at(
+    served: Server, proxy: Proxy, right: bytes, crew: ThreadPoolExecutor
+) -> None:
+    wait_until(lambda: sum(worker.is_ready for worker in served.model().workers) == 2)
+    waiting = crew.submit(ask, served, proxy.url(PREDICT))
+    busy_worker(served).kill()
+    assert waiting.result().content == right
+
+
 def test_a_worker_that_hangs_at_a_photo_is_given_up_in_seconds_while_the_other_draws(
     served: Server, right: bytes, crew: ThreadPoolExecutor
 ) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from PIL import Image
 from scripts.serving.paths import ROOT, SAMPLE
 from scripts.serving.readiness import is_ready
 from scripts.serving.settings import HOST, Ports, read_properties
+from tests.tools.faulty_server import BAD_GATEWAY, BUSY, DIED, HANGS_UP, KILLED, FaultyServer, serving
 from tests.tools.hostile import encoded, picture
 from tests.tools.proxy import DEPLOY, NGINX, Proxy, start_proxy
 from tests.tools.serving import Server, Stubs
@@ -46,7 +48,7 @@ OTHER_PATHS = (
 AT_ONCE, BURST = 24, 40  # of one client
 OF_ALL = 64
 SHORT = {"client_header_timeout": 1, "client_body_timeout": 1}
-KEYS = '"~^Bearer Ab1$" anna;\n"~^Bearer Cd2$" carl;\n'
+KEYS = '"~^Bearer Ab1$" anna;\n"~^Bearer Cd2$" carl;\n"~^Bearer Ef3$" metrics;\n'
 ORIGIN = "https://app.example"
 
 
@@ -210,6 +212,17 @@ def test_metrics_have_a_port_of_their_own(proxy: Proxy) -> None:
     assert requests.get(proxy.url(PREDICT, 8002), timeout=10).status_code == 404
 
 
+def test_metrics_are_for_the_key_of_that_name_alone(guarded: Proxy) -> None:
+    def status(path: str, port: int, key: str) -> int:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return requests.request(
+            "POST" if path == PREDICT else "GET", guarded.url(path, port), headers=headers, timeout=10
+        ).status_code
+
+    assert [status("/metrics", 8002, key) for key in ("", "Ab1", "Ef3")] == [401, 401, 200]
+    assert status(PREDICT, 8000, "Ef3") == 401
+
+
 def test_a_body_over_the_limit_is_refused_at_once(proxy: Proxy, stubs: Stubs) -> None:
     answer = requests.post(proxy.url(PREDICT), data=bytes(MAX_BODY + 1), timeout=30)
     assert answer.status_code == 413
@@ -353,9 +366,44 @@ def test_dribbling_clients_hold_nobody_else_up(proxy: Proxy, direct: bytes) -> N
         assert requests.post(proxy.url(PREDICT), data=PHOTO, timeout=60).content == direct
 
 
-def test_no_more_is_under_way_than_there_is_space_for(proxy: Proxy) -> None:
+def test_no_more_is_under_way_than_there_is_space_for_and_others_are_told_at_once(proxy: Proxy) -> None:
     with dribbling(proxy, {f"127.0.0.{n}": AT_ONCE for n in (3, 4, 5)}) as refused:
         assert len(refused) == 3 * AT_ONCE - OF_ALL
+        assert all(b" 503 " in answer and b"Retry-After: 5\r\n" in answer for answer in refused)
+        answer = requests.post(proxy.url(PREDICT), data=PHOTO, timeout=10)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "busy" in message_of(answer)
+        assert answer.elapsed.total_seconds() < 0.2
+
+
+@pytest.mark.parametrize(("fault", "status"), [(KILLED, 507), (DIED, 500)])
+@pytest.mark.parametrize("size", [1000, 2_000_000], ids=["in memory", "in a file"])
+def test_what_a_worker_died_at_goes_to_another_once(tmp_path: Path, fault: str, status: int, size: int) -> None:
+    photo = bytes(size)
+    with serving(FaultyServer(b"picture", [fault, "", fault, fault])) as faulty:
+        upstream = replace(Ports(*range(1, 7)), rest=int(faulty.url.rpartition(":")[2]))
+        before = start_proxy(tmp_path, upstream)
+        try:
+            answers = [requests.post(before.url(PREDICT), data=photo, timeout=10) for _ in range(2)]
+        finally:
+            before.stop()
+    assert [(answer.status_code, answer.content == b"picture") for answer in answers] == [(200, True), (status, False)]
+    assert "Worker" in message_of(answers[1])
+    assert faulty.photos == [photo] * 4
+
+
+@pytest.mark.parametrize("fault", [BUSY, BAD_GATEWAY, HANGS_UP])
+def test_nothing_else_is_asked_again(tmp_path: Path, fault: str) -> None:
+    with serving(FaultyServer(b"picture", [fault])) as faulty:
+        upstream = replace(Ports(*range(1, 7)), rest=int(faulty.url.rpartition(":")[2]))
+        before = start_proxy(tmp_path, upstream)
+        try:
+            answer = requests.post(before.url(PREDICT), data=PHOTO, timeout=10)
+        finally:
+            before.stop()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    message_of(answer)
+    assert len(faulty.photos) == 1
 
 
 def test_the_requests_of_a_key_are_counted_wherever_they_come_from(tmp_path: Path) -> None:

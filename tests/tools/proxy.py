@@ -96,6 +96,7 @@ def _lay_out(folder: Path, ports: Mapping[int, int], upstream: Ports, seconds: M
     changes |= {f"listen {listed}": f"listen {HOST}:{port}" for listed, port in ports.items()}
     doors = {8080: upstream.rest, 7070: upstream.grpc, 8082: upstream.metrics}
     changes |= {f"server {HOST}:{listed}": f"server {HOST}:{port}" for listed, port in doors.items()}
+    changes[f"{HOST}:8090"] = f"{HOST}:{_free_port()}"
     files = [*(folder / "portrait").glob("*.conf"), *(folder / "tls").glob("*.conf")]
     for file in files:
         text = file.read_text()
