@@ -139,6 +139,44 @@ def test_memory_holds_java_and_a_worker_for_each_core() -> None:
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
 
 
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+COMPOSE_PROGRAM = shutil.which("docker-compose")  # `docker compose` needs a plugin, and only an engine starts services
+
+
+@pytest.mark.parametrize("name", ["portrait", "nginx"])
+def test_compose_starts_what_a_pod_has(name: str) -> None:
+    service, container = COMPOSE[name], container_named(name)
+    assert service["image"] == container["image"]
+    assert service["command"] == container.get("args", container.get("command"))
+
+
+@pytest.mark.parametrize("service", COMPOSE.values(), ids=list(COMPOSE))
+def test_a_service_is_locked_down_and_what_it_mounts_is_there(service: dict[str, Any]) -> None:
+    assert service["user"] == instruction("USER").removeprefix("USER ")
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    mounted = [volume.split(":")[0] for volume in service["volumes"] if volume.startswith(".")]
+    assert all((DEPLOY / path).exists() for path in mounted if path != "./keys")
+
+
+def test_compose_opens_nginx_alone_and_that_on_loopback_unless_told() -> None:
+    published = {name: service.get("ports", []) for name, service in COMPOSE.items()}
+    assert set(published) - {"nginx"} == {
+        name for name in COMPOSE if COMPOSE[name].get("network_mode") == "service:nginx"
+    }
+    assert not any(published[name] for name in published if name != "nginx")
+    assert all(port.startswith(("${LISTEN:-127.0.0.1}:", "127.0.0.1:")) for port in published["nginx"])
+    assert sorted(port.rpartition(":")[2] for port in published["nginx"]) == ["7000", "8000", "8002"]
+
+
+@pytest.mark.skipif(
+    not COMPOSE_PROGRAM, reason="docker-compose checks the file:  sudo apt-get install -y docker-compose"
+)
+def test_compose_finds_no_fault_in_the_file() -> None:
+    command = [COMPOSE_PROGRAM or "", "-f", str(DEPLOY / "compose.yaml"), "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_nginx_listens_where_services_send() -> None:
     listening = set(re.findall(r"^\s*listen (\d+)[ ;]", NGINX, flags=re.MULTILINE))
     ports = {port["name"]: str(port["containerPort"]) for port in container_named("nginx")["ports"]}

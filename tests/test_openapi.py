@@ -1,4 +1,4 @@
-"""docs/openapi.yaml and docs/api.html are what the command makes, and valid; whether true, test_openapi_served.py asks."""
+"""docs/openapi.yaml and docs/api.html are what the command makes, and valid; test_openapi_served.py asks a server."""
 
 from pathlib import Path
 
