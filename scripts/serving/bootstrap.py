@@ -139,11 +139,14 @@ def venv_with_own_pip() -> bool:
 
 
 def _install(name: str) -> None:
-    _install_torch()
-    say(f"Installing the other packages of requirements/{name}.txt (a minute or two) ...")
+    with_torch = "torch" in _included(name)
+    if with_torch:
+        _install_torch()
+    say(f"Installing the packages of requirements/{name}.txt (a minute or two) ...")
     pip(*hashed(name))
     # A build for GPUs, of TORCH_INDEX_URL, asks for libraries of CUDA; any other has all it needs now.
-    pip(f"torch=={torch_version()}")
+    if with_torch:
+        pip(f"torch=={torch_version()}")
 
 
 def hashed(name: str) -> list[str]:
