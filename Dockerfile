@@ -25,7 +25,7 @@ RUN .venv/bin/python -m pip uninstall -q -y torch-model-archiver huggingface_hub
     && find bin -mindepth 1 ! -name torch_shm_manager -delete \
     && rm -rf include test share lib/*.a \
     && cd /opt/portrait \
-    && .venv/bin/python -m compileall -q scripts
+    && .venv/bin/python -m compileall -q scripts web
 
 FROM ${BASE}
 ARG BASE
@@ -44,13 +44,14 @@ COPY --from=build /opt/portrait/config.properties /opt/portrait/NOTICE /opt/port
 COPY --from=build /opt/portrait/handler/metrics.yaml handler/
 COPY --from=build /opt/portrait/model/__init__.py /opt/portrait/model/files.py model/
 COPY --from=build /opt/portrait/scripts scripts
+COPY --from=build /opt/portrait/web web
 COPY --from=build /opt/portrait/build/model-store build/model-store
 # All that is ever written: settings, keys and logs (/var/lib/portrait), the unpacked archive (/tmp).
 VOLUME ["/var/lib/portrait", "/tmp"]
 ENV PORTRAIT_MAX_WAIT=5 TMPDIR=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
-# REST, gRPC, metrics. Management stays on the container's loopback.
-EXPOSE 8080 7070 8082
+# REST, gRPC, metrics, the page (--web). Management stays on the container's loopback.
+EXPOSE 8080 7070 8082 8501
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=12s --start-period=120s --retries=3 \
     CMD [".venv/bin/python", "-m", "scripts.healthcheck"]

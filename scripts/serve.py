@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    bootstrap.ensure("server", *(["web"] if options.web else []))
+    bootstrap.ensure("server")
     bootstrap.restart_in_venv("scripts.serve", arguments)
     from scripts.archive.ensure import ensure_archive  # they need libraries, which are there by now
     from scripts.serving.lifecycle import serve

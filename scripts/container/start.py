@@ -20,9 +20,10 @@ from scripts.serving.arguments import add_server_options
 from scripts.serving.errors import SetupError
 from scripts.serving.java import OLDEST, find_java
 from scripts.serving.machine import arrange, count_gpus, usable_cores, usable_memory
-from scripts.serving.paths import ARCHIVE, CONTAINER
+from scripts.serving.page import command as page_command
+from scripts.serving.paths import ARCHIVE, CONTAINER, ROOT
 from scripts.serving.promise import promise
-from scripts.serving.server import Run, java_command, server_environment, write_settings
+from scripts.serving.server import Run, java_command, launch, server_environment, write_settings
 from scripts.serving.settings import HOST, Ports
 from scripts.serving.trial import seconds_of_a_photo
 
@@ -36,10 +37,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run = _run(options)
         print(listening_text(options.host, options.metrics_host, run), flush=True)
+        if options.web:
+            _start_page(run, options.host)
         _become_java(run, opened(options.host, options.metrics_host, run.ports))
     except (SetupError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _start_page(run: Run, host: str) -> None:
+    """Start the page as well; it ends with the process that becomes Java."""
+    (run.folder / "logs").mkdir(exist_ok=True)
+    launch(
+        page_command(run.folder, run.ports, host=host), ROOT, os.environ, run.folder / "logs" / "page.log", tied=True
+    )
+    print(f"The page listens on {host}, port {run.ports.page}, and asks for no key.", flush=True)
 
 
 def _become_java(run: Run, addresses: Mapping[str, str]) -> NoReturn:
@@ -59,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default=HOST, help="address for REST and gRPC; default: %(default)s, the container alone")
     add("--metrics-host", default=HOST, help="address for metrics, which ask for no key; default: %(default)s")
     add_server_options(parser)
+    add("--web", action="store_true", help="the page for browsers as well, on port 8501; its visitors need no key")
     add("--no-tokens", action="store_true", help="ask clients for no keys: only behind something that does")
     return parser
 

@@ -1,4 +1,4 @@
-"""Renews the README's pictures of the page, as it stands before whoever opens it.
+"""Renews the README's pictures of the page, with the sample on it.
 
 Needs requirements/test.txt, Debian's Chromium and a running page: `bash scripts/serve.sh --web`.
 """
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from model.files import whole
-from scripts.serving.paths import ROOT
+from scripts.serving.paths import ROOT, SAMPLE
 
 FOLDER = ROOT / "docs"
 PATIENCE_MS = 120_000
@@ -59,15 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _look(browser: Browser, address: str, window: Window) -> bytes:
-    """PNG of the page once the example is drawn."""
+    """PNG of the page once the sample is drawn in every style."""
     page = browser.new_page(
         viewport={"width": window.width, "height": window.height}, color_scheme=window.colours, device_scale_factor=1.5
     )
     page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
-    page.get_by_role("button", name="Download").wait_for()
-    page.get_by_role("radiogroup", name="Style").get_by_text(window.style, exact=True).click()
-    page.get_by_text(f"is drawn: {window.style}").wait_for(state="attached")
+    page.locator("input.files").set_input_files(SAMPLE)
+    page.get_by_role("radio", name=window.style).check()
+    page.locator(".told").filter(has_text=f"is drawn: {window.style}").wait_for(state="attached")
+    expect(page.locator(".styles img[src^='blob:']:not(.old)")).to_have_count(3, timeout=PATIENCE_MS)
+    page.get_by_role("slider", name="Compare").fill("36")
     page.mouse.move(0, 0)
     page.wait_for_timeout(1500)  # for what fades
     return page.screenshot()

@@ -37,7 +37,7 @@ def serve(options: argparse.Namespace, ensure_archive: Callable[[], None]) -> in
         process = start(run, tied=not options.background)
         wait_until_ready(run, process)
         if options.web:
-            start_page(run.folder, run.ports, tied=not options.background)
+            start_page(run.folder, run.ports, not options.background, run.origin)
         lines = guide.lines_to_try(run, options.web)
         if not options.background:
             return _watch(run, process, lines)

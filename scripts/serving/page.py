@@ -1,8 +1,7 @@
-"""Starts the page, Streamlit with web/app.py, in front of a server, and stops it."""
+"""Starts the page, web/server.py, in front of a server, and stops it."""
 
 import os
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -29,21 +28,34 @@ def check_page_port(ports: Ports) -> None:
         )
 
 
-def start_page(folder: Path, ports: Ports, tied: bool) -> "subprocess.Popen[bytes]":
+def start_page(folder: Path, ports: Ports, tied: bool, origin: str = "", host: str = HOST) -> "subprocess.Popen[bytes]":
     """Start the page of the server that runs from `folder` on `ports`; return once it answers.
 
-    `tied`: it gets SIGTERM when this process ends, however that happens. Raises `SetupError` where
-    it does not come up.
+    `tied`: it gets SIGTERM when this process ends, however that happens. `origin`: of pages that may show it in a
+    frame. Raises `SetupError` where it does not come up.
     """
     own = _folder(folder)
     own.mkdir(parents=True, exist_ok=True)
-    temporary = tempfile.mkdtemp(prefix="portrait-page-")
-    command = [str(PYTHON), "-m", "streamlit", "run", "web/app.py", "--server.port", str(ports.page)]
-    environment = {**os.environ, "PORTRAIT_SERVER": f"http://{HOST}:{ports.rest}", "TMPDIR": temporary}
-    process = launch(command, ROOT, environment, own / "page.log", tied)
-    write_state(own, State(process.pid, start_time(process.pid) or "", temporary))
+    process = launch(command(folder, ports, origin, host), ROOT, os.environ, own / "page.log", tied)
+    write_state(own, State(process.pid, start_time(process.pid) or "", temporary=""))
     _wait_until_up(process, ports.page, own / "page.log")
     return process
+
+
+def command(folder: Path, ports: Ports, origin: str = "", host: str = HOST) -> list[str]:
+    """Return what serves the page on `host`; visitors draw with the server's key where it asks for one."""
+    server = ["--server", f"http://{HOST}:{ports.rest}", "--key-file", str(folder / "key_file.json")]
+    return [
+        str(PYTHON),
+        "-m",
+        "web.server",
+        *server,
+        f"--framed-by={origin}",
+        "--host",
+        host,
+        "--port",
+        str(ports.page),
+    ]
 
 
 def stop_page(folder: Path) -> bool:
@@ -66,6 +78,6 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", port: int, log: Path) -> 
 
 def _is_up(port: int) -> bool:
     try:
-        return bool(get(f"http://{HOST}:{port}/_stcore/health").is_success)
+        return bool(get(f"http://{HOST}:{port}/").is_success)
     except httpx2.HTTPError:
         return False

@@ -21,7 +21,7 @@ class State:
 
     pid: int
     started: str  # of the process, in clock ticks since boot: a pid alone may be another's by now
-    temporary: str  # its own TMPDIR
+    temporary: str  # its own TMPDIR; empty for the page, which writes no files
 
 
 def write_state(folder: Path, state: State) -> None:

@@ -1,14 +1,16 @@
 """Somebody at the page, with a real Chromium."""
 
+import mimetypes
 import re
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, expect
 
-from web.photos import SAMPLE
+from scripts.serving.paths import SAMPLE
 
 PATIENCE_MS = 90_000
 # Nothing that calls home; a camera that shows a test picture.
@@ -32,6 +34,24 @@ def launch(playwright: Playwright, chromium: str) -> Browser:
     return playwright.chromium.launch(executable_path=chromium, args=FLAGS)
 
 
+DROPPED = """files => {
+    const transfer = new DataTransfer();
+    for (const [name, type, bytes] of files) transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
+    return transfer;
+}"""
+PIXELS = """selector => {
+    const shown = document.querySelector(selector);
+    const canvas = document.createElement("canvas");
+    canvas.width = shown.naturalWidth || shown.width;
+    canvas.height = shown.naturalHeight || shown.height;
+    const context = canvas.getContext("2d");
+    context.drawImage(shown, 0, 0, canvas.width, canvas.height);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    return [canvas.width, canvas.height, [...data]];
+}"""
+Pixels = npt.NDArray[np.uint8]
+
+
 class Arrived(NamedTuple):
     """A file that was downloaded."""
 
@@ -42,76 +62,87 @@ class Arrived(NamedTuple):
 class PageDriver:
     """What one person does and sees, in a window of their own.
 
-    `elsewhere` holds the addresses that the page fetched from other machines, `faults` what the browser complained of.
+    `elsewhere` holds the addresses that the page fetched from other machines, `requests` all of them, `faults` what the
+    browser complained of.
     """
 
     def __init__(self, browser: Browser, address: str, **window: Any) -> None:
         self.elsewhere: list[str] = []
+        self.requests: list[str] = []
         self.faults: list[str] = []
         self.context = browser.new_context(**window)
         self.context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self.context.new_page()
         self.page.on("request", lambda request: self._note(request.url, address))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", lambda line: self._hear(line))
         self.page.goto(address)
 
     def _note(self, url: str, address: str) -> None:
-        if not url.startswith((address, address.replace("http:", "ws:"), "data:", "blob:")):
+        self.requests.append(url)
+        if not url.startswith((address, "blob:")):
             self.elsewhere.append(url)
+
+    def _hear(self, line: ConsoleMessage) -> None:
+        # refused photos and the HEIC that Chromium cannot show are in the console, too
+        if line.type == "error" and not line.text.startswith("Failed to load resource"):
+            self.faults.append(line.text)
 
     def bring(self, *photos: Path) -> None:
         """Choose files."""
-        self.page.locator("input[type=file]").first.set_input_files(photos)
+        self.page.locator("input.files").set_input_files(photos)
+
+    def drop(self, *photos: Path) -> None:
+        """Let files fall onto the page."""
+        files = [[photo.name, mimetypes.guess_type(photo)[0] or "", list(photo.read_bytes())] for photo in photos]
+        transfer = self.page.evaluate_handle(DROPPED, files)
+        self.page.locator(".stage").dispatch_event("drop", {"dataTransfer": transfer})
 
     def choose(self, control: str, value: str) -> None:
         """Choose a value of a control such as Style."""
-        self.page.get_by_role("radiogroup", name=control).get_by_text(value, exact=True).click()
+        self.page.get_by_role("radiogroup", name=control).get_by_role("radio", name=value, exact=True).check()
 
-    def pick(self, control: str, value: str) -> None:
-        """Choose a value of a list such as Long side."""
-        box = self.page.get_by_role("combobox", name=control)
-        box.scroll_into_view_if_needed()
-        self.rest()  # an open list closes when the page moves under it
-        box.click()
-        self.page.get_by_role("option", name=value).click()
+    def open_options(self) -> None:
+        """Show the options that are not seen at first."""
+        self.page.get_by_text("More options").click()
 
     def see(self, name: str, style: str = "Lines") -> Locator:
-        """Wait for the portrait of a photo in a style and for the page to be at rest; the slider over it."""
-        self.page.get_by_text(f"{name} is drawn: {style}", exact=True).wait_for(state="attached")
-        self.rest()
+        """Wait for the portrait of a photo in a style and have it on the stage; the slider over it."""
+        entry = self.page.locator(".strip .show").filter(has_text=f"{name} is drawn: {style}").first
+        entry.wait_for()
+        if entry.get_attribute("aria-pressed") != "true":
+            entry.click()
+        self.page.locator(".told").filter(has_text=f"{name} is drawn: {style}").wait_for(state="attached")
         return self.page.get_by_role("slider", name=f"Compare photo and portrait of {name}")
 
     def rest(self) -> None:
-        """Wait until the page has nothing left to do and nothing on it moves or fades."""
-        # A click reaches the server a moment later than it is made.
-        self.page.wait_for_timeout(250)
-        self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-        # Chromium may go on listing a transition that has finished until it paints the next frame.
-        self.page.wait_for_function("!document.getAnimations().some(moving => moving.playState === 'running')")
+        """Wait until every thumbnail is there."""
+        expect(self.page.locator(".styles img[src^='blob:']:not(.old)")).to_have_count(3)
 
-    def download(self, button: str = "Download", until: Arrived | None = None) -> Arrived:
-        """Press the button; what arrives.
-
-        A choice takes its time to the server and back, so the button is pressed again while something else than
-        `until` arrives and patience lasts.
-        """
-        deadline = time.monotonic() + PATIENCE_MS / 1000
-        while (arrived := self._press(button)) != until and until and time.monotonic() < deadline:
-            self.page.wait_for_timeout(250)
-        return arrived
-
-    def _press(self, button: str) -> Arrived:
+    def download(self, button: str = "Download") -> Arrived:
+        """Press the button; what arrives."""
         with self.page.expect_download() as event:
             self.page.get_by_role("button", name=button, exact=True).click()
         return Arrived(event.value.suggested_filename, Path(event.value.path()).read_bytes())
+
+    def pixels(self, selector: str) -> Pixels:
+        """Return what an image or canvas of the page shows: uint8 (H, W, 4)."""
+        width, height, levels = self.page.evaluate(PIXELS, selector)
+        return np.array(levels, np.uint8).reshape(height, width, 4)
+
+    def asked(self) -> int:
+        """Return how often the endpoint was asked."""
+        return len([url for url in self.requests if url.endswith("/predictions/portrait")])
 
     def read(self, text: str | re.Pattern[str]) -> None:
         """Wait for a message."""
         self.page.get_by_text(text).first.wait_for()
 
 
-def write_photo(path: Path, size: tuple[int, int]) -> Path:
-    """Return the astronaut at another size."""
+def write_photo(path: Path, size: tuple[int, int], orientation: int = 1) -> Path:
+    """Write the astronaut at another size, with EXIF's orientation; return the path."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
     with Image.open(SAMPLE) as image:
-        image.resize(size).save(path, quality=90)
+        image.resize(size).save(path, quality=90, exif=exif)
     return path

@@ -61,13 +61,12 @@ def start_proxy(
     """nginx with deploy/nginx as it stands but for ports and paths.
 
     `keys`, `origins`: the text of a file of them. `seconds`: time-outs by directive, for tests that cannot wait.
-    `output`: where what it prints goes; without one, faults to this process's. `page`: it has the page in front.
+    `output`: where what it prints goes; without one, faults to this process's. `page`: it is there as well.
     """
     ports = {listed: _free_port() for listed in (8000, 7000, 8002, 8443)}
-    (folder / "page").mkdir(parents=True)
-    if page:
-        shutil.copy(DEPLOY.parent / "page" / "nginx.conf", folder / "page" / "page.conf")
     configuration = _lay_out(folder, ports, upstream, seconds or {})
+    if page:
+        shutil.copytree(ROOT / "web" / "static", folder / "page")
     for name, text in {"keys": keys, "origins": origins}.items():
         (folder / name).mkdir()
         (folder / name / "clients.map").write_text(text)
@@ -100,8 +99,8 @@ def _lay_out(folder: Path, ports: Mapping[int, int], upstream: Ports, seconds: M
     changes |= {f"listen {listed}": f"listen {HOST}:{port}" for listed, port in ports.items()}
     doors = {8080: upstream.rest, 7070: upstream.grpc, 8082: upstream.metrics}
     changes |= {f"server {HOST}:{listed}": f"server {HOST}:{port}" for listed, port in doors.items()}
-    changes |= {f"{HOST}:8090": f"{HOST}:{_free_port()}", f"{HOST}:8501": f"{HOST}:{upstream.page}"}
-    files = [path for name in ("portrait", "tls", "page") for path in (folder / name).glob("*.conf")]
+    changes[f"{HOST}:8090"] = f"{HOST}:{_free_port()}"
+    files = [*(folder / "portrait").glob("*.conf"), *(folder / "tls").glob("*.conf")]
     for file in files:
         text = file.read_text()
         for old, new in changes.items():
