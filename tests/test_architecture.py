@@ -34,6 +34,10 @@ def told(heading: str) -> list[str]:
 
 def words(path: Path) -> Iterator[str]:
     """Yield what a file says in code: strings and names of fields, arguments and attributes, but no prose."""
+    if path.suffix == ".js":
+        code = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
+        yield from (quoted or key for quoted, key in re.findall(r'"([^"\n]*)"|\b(\w+)(?=:)', code))
+        return
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         match node:
@@ -45,8 +49,8 @@ def words(path: Path) -> Iterator[str]:
 
 def places(names: set[str], root: Path = ROOT) -> list[str]:
     """Return the files of ROOMS that say one of `names`."""
-    files = [path for room in ROOMS for path in sorted((root / room).rglob("*.py"))]
-    counted = [path for path in files if not path.is_relative_to(LEFT_OUT)]
+    files = [path for room in ROOMS for path in sorted((root / room).rglob("*.*"))]
+    counted = [path for path in files if path.suffix in (".py", ".js") and not path.is_relative_to(LEFT_OUT)]
     return [str(path.relative_to(root)) for path in counted if names & set(words(path))]
 
 
@@ -69,7 +73,9 @@ def test_one_more_place_is_noticed(tmp_path: Path) -> None:
 def test_what_a_step_names_is_in_its_file(heading: str) -> None:
     for path, step in re.findall(r"^\d+\. `([^`]+)`:((?:.|\n(?!\d+\.|\n))*)", recipe(heading), re.MULTILINE):
         for name in re.findall(r"`([A-Za-z_]+)`", step):
-            assert re.search(rf"^(?:class |def )?{name}\b", (ROOT / path).read_text(), re.MULTILINE), (path, name)
+            assert re.search(
+                rf"^(?:class |def |export const |export function )?{name}\b", (ROOT / path).read_text(), re.MULTILINE
+            ), (path, name)
 
 
 def test_every_room_of_the_project_is_in_the_table() -> None:

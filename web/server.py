@@ -31,7 +31,7 @@ CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
-    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
 }
 _PASSED_ON = re.compile(r"(?i)portrait-\w+|content-type|accept")
 _PASSED_BACK = re.compile(r"(?i)portrait-\w+|content-type|retry-after|x-request-id")

@@ -69,7 +69,8 @@ def _look(browser: Browser, address: str, window: Window) -> bytes:
     page.get_by_role("radio", name=window.style).check()
     page.locator(".told").filter(has_text=f"is drawn: {window.style}").wait_for(state="attached")
     expect(page.locator(".styles img[src^='blob:']:not(.old)")).to_have_count(3, timeout=PATIENCE_MS)
-    page.get_by_role("slider", name="Compare").fill("36")
+    page.get_by_role("slider", name="Compare").fill("47")  # through the face
+    page.evaluate("document.activeElement.blur()")
     page.mouse.move(0, 0)
     page.wait_for_timeout(1500)  # for what fades
     return page.screenshot()

@@ -75,7 +75,7 @@ function makeValue(option, value, [name, , colour]) {
   const input = Object.assign(document.createElement("input"), { type: "radio", name: option, value });
   const text = Object.assign(document.createElement("span"), { textContent: name });
   label.append(input, text);
-  if (option === "style") input.after(Object.assign(document.createElement("img"), { src: `example/${value}.webp`, alt: "" }));
+  if (option === "style") input.after(Object.assign(document.createElement("img"), { src: `example/${value}.jpg`, alt: "" }));
   if (option === "paper") {
     label.title = name;
     label.classList.toggle("none", colour === null);
@@ -99,8 +99,7 @@ function settle() {
   const style = panel.elements.style.value;
   if (sceneFollows) check("scene", usualScene(style));
   mix.hidden = style !== "composite";
-  offer("file", "svg", style === "draw");
-  offer("file", "webp", canEncode("webp"));
+  for (const kind of Object.keys(FILES)) offer("file", kind, kind === "svg" ? style === "draw" : canEncode(kind));
   offer("paper", "transparent", file() !== "jpeg");
   sizes.closest("label").hidden = panel.elements.frame.value === "stretch";
   panel.querySelector("[name=tint]").hidden = panel.elements.paper.value !== "colour";

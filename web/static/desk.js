@@ -1,7 +1,7 @@
 // The photos on the page, and who asks the endpoint for their pictures, in which order.
 
 import { Problem, ask } from "./endpoint.js";
-import { asked } from "./options.js";
+import { INK, asked } from "./options.js";
 import { letGo } from "./photos.js";
 
 const AT_ONCE = 3;
@@ -87,7 +87,7 @@ export class Desk {
 
   async #draw(photo, signal) {
     const options = this.#wanted;
-    const answer = await ask(photo.data, { ...options, format: "webp", background: "transparent" }, signal);
+    const answer = await ask(photo.data, { ...options, ...INK }, signal);
     const ink = await answer.blob();
     const faces = answer.headers.get("Portrait-Faces");
     performance.mark("arrived");
@@ -117,7 +117,7 @@ export async function framed(photo, frame) {
 
 /** The picture's outlines (SVG text), ink on nothing. */
 export function vectorOf(photo, drawing) {
-  const options = { ...drawing.options, format: "svg", background: "transparent" };
+  const options = { ...drawing.options, ...INK, format: "svg" };
   drawing.svg ??= ask(photo.data, options).then((answer) => answer.text());
   drawing.svg.catch(() => (drawing.svg = null)); // so that it is asked for again
   return drawing.svg;
@@ -131,5 +131,5 @@ export async function thumbnail(image, style, options, signal) {
   small.height = Math.max(1, Math.round(image.naturalHeight * scale));
   small.getContext("2d").drawImage(image, 0, 0, small.width, small.height);
   const photo = await new Promise((resolve) => small.toBlob(resolve, "image/jpeg", 0.9));
-  return (await ask(photo, { ...options, style, format: "webp", background: "transparent" }, signal)).blob();
+  return (await ask(photo, { ...options, ...INK, style }, signal)).blob();
 }

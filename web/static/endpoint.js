@@ -9,7 +9,8 @@ const AWAY =
   "The drawing server does not answer. Wait a moment, then try again. Whoever runs this page starts it with " +
   "bash scripts/serve.sh.";
 const BUSY = "The drawing server is busy, or just starting. Wait a moment, then try again.";
-const BARE = { 401: "This server asks for a key.", 413: "The photo is larger than the server takes." };
+const KEY_WANTED = "This server asks for a key.";
+const BARE = { 413: "The photo is larger than the server takes." }; // what TorchServe and others say nothing about
 
 let key = "";
 
@@ -57,7 +58,8 @@ async function explained(answer) {
   if (AWAY_STATUS.includes(answer.status)) return new Problem(answer.status, AWAY);
   if (BUSY_STATUS.includes(answer.status)) return new Problem(answer.status, BUSY);
   if (told.message === "Worker died.") return new Problem(503, BUSY); // a 500 of TorchServe's; to ask again helps
-  const message = BARE[answer.status] ?? told.message ?? `The server answered ${answer.status}.`;
+  if (answer.status === 401) return new Problem(401, KEY_WANTED);
+  const message = told.message ?? BARE[answer.status] ?? `The server answered ${answer.status}.`;
   return new Problem(answer.status, String(message).replace(/^photo: /, ""));
 }
 

@@ -4,7 +4,7 @@ import { shoot } from "./camera.js";
 import { choices, file, makeControls, paper, sceneFor, styleName, thumbOf } from "./controls.js";
 import { Desk, framed, thumbnail, vectorOf } from "./desk.js";
 import { useKey } from "./endpoint.js";
-import { STYLES, SUFFIXES, TYPES } from "./options.js";
+import { INK, STYLES, SUFFIXES, TYPES } from "./options.js";
 import { encode, lay, layVector } from "./paper.js";
 import { MOST_PHOTOS, photoOf, pictureNames, picturesIn, readClipboard } from "./photos.js";
 import { clear, current, say, setPaper, showPhoto, showPortrait, showSource } from "./stage.js";
@@ -54,8 +54,8 @@ function take(files) {
 }
 
 async function takeExample() {
-  const answer = await fetch("example/photo.webp");
-  take([new File([await answer.blob()], "example.webp", { type: "image/webp" })]);
+  const answer = await fetch("example/photo.jpg");
+  take([new File([await answer.blob()], "example.jpg", { type: TYPES.jpeg })]);
 }
 
 async function useCamera() {
@@ -111,7 +111,7 @@ async function handOut(photos, pack) {
 
 async function fileOf(photo, drawing) {
   if (file() === "svg") return new Blob([layVector(await vectorOf(photo, drawing), paper())], { type: TYPES.svg });
-  if (file() === "webp" && !paper()) return drawing.ink; // as the server drew it
+  if (file() === INK.format && !paper()) return drawing.ink; // as the server drew it
   if (current()?.drawing === drawing) return encode(current().canvas, file());
   const canvas = document.createElement("canvas");
   const ink = await createImageBitmap(drawing.ink);

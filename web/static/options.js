@@ -39,6 +39,9 @@ export const FILES = {
 export const TYPES = { png: "image/png", jpeg: "image/jpeg", webp: "image/webp", svg: "image/svg+xml" };
 export const SUFFIXES = { png: "png", jpeg: "jpg", webp: "webp", svg: "svg" };
 
+/** What is asked for: nothing is lost, and the page lays it on paper. */
+export const INK = { format: "webp", background: "transparent" };
+
 export const usualScene = (style) => (style === "sketch" ? "remove" : "keep");
 
 /** The request's options, of what the controls stand at; only what goes together. */

@@ -25,7 +25,7 @@ export function encode(canvas, file) {
 /** Whether this browser can: Safari reads WebP but did not write it for long. */
 export function canEncode(file) {
   const canvas = document.createElement("canvas");
-  return file === "svg" || canvas.toDataURL(TYPES[file]).startsWith(`data:${TYPES[file]}`);
+  return canvas.toDataURL(TYPES[file]).startsWith(`data:${TYPES[file]}`);
 }
 
 /** The server's SVG of ink on nothing (text), with a sheet of paper below the ink. */
