@@ -50,9 +50,9 @@ def draw(page: PageServer, **headers: str) -> tuple[int, dict[str, str], bytes]:
 
 
 def test_every_file_of_the_page_is_there_and_nothing_else(page: PageServer) -> None:
-    for path in (path for path in STATIC.rglob("*") if path.is_file()):
-        status, about, body = ask(page, f"/{path.relative_to(STATIC)}")
-        assert (status, body) == (200, path.read_bytes())
+    for file in (path for path in STATIC.rglob("*") if path.is_file()):
+        status, about, body = ask(page, f"/{file.relative_to(STATIC)}")
+        assert (status, body) == (200, file.read_bytes())
         assert about["x-content-type-options"] == "nosniff"
     for path in ("/server.py", "/../server.py", "/%2e%2e/server.py", "/example", "/example/"):
         assert ask(page, path)[0] == 404

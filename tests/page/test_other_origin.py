@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from scripts.serving.machine import arrange
+from scripts.serving.page import start_page, stop_page
 from scripts.serving.paths import ROOT, SAMPLE
 from scripts.serving.server import Run
 from scripts.serving.settings import HOST
@@ -18,7 +20,7 @@ from tests.tools.proxy import NGINX, start_proxy
 from tests.tools.serving import Server, free_ports, serving
 
 PHOTO = SAMPLE.read_bytes()
-FORM, FETCH = re.findall(r"```html\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
+FORM, FETCH, FRAME = re.findall(r"```html\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
 
 
 class _Blank(BaseHTTPRequestHandler):
@@ -115,6 +117,20 @@ def test_a_page_that_is_named_draws_by_torchserve(page: Page, named: Server) -> 
     told = draw(page, named.rest, **{"Portrait-Size": "64"})
     assert (told["status"], told["size"]) == (200, "64x64")
     assert draw(page, named.rest, **{"Portrait-Size": "7"})["status"] == 400
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_page_that_is_named_frames_ours(page: Page, origin: str, server: Server, tmp_path: Path, named: bool) -> None:
+    ports = replace(server.run.ports, page=free_ports().page)
+    process = start_page(tmp_path, ports, tied=True, origin=origin if named else "")
+    try:
+        address = f"http://{HOST}:{ports.page}"
+        with page.expect_event("framenavigated", lambda frame: frame.parent_frame is not None) as shown:
+            page.set_content(FRAME.replace("http://127.0.0.1:8501", address))
+        assert shown.value.url.startswith(address if named else "chrome-error:")
+    finally:
+        stop_page(tmp_path)
+        process.wait()
 
 
 def test_the_form_of_the_recipes_shows_the_picture_in_its_place(page: Page, server: Server) -> None:
