@@ -16,7 +16,7 @@ import requests
 
 from scripts.serving.paths import SAMPLE
 from scripts.serving.settings import HOST, Ports
-from tests.tools.image_build import IMAGE, PAGE_IMAGE, build, make_base, open_store
+from tests.tools.image_build import IMAGE, build, make_base, open_store
 from tests.tools.image_run import Container, start
 from tests.tools.serving import LARGE_MESSAGES, Stubs, free_ports
 
@@ -42,7 +42,7 @@ def container(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Yield the image's container, started but perhaps not ready."""
     store = open_store()
     make_base(store)
-    build(store, IMAGE, "Dockerfile", f"WEIGHTS={WEIGHTS}")
+    build(store, WEIGHTS or "")
     print(f"\nimage size: {store.size(IMAGE) / 1e6:.0f} MB")
     root = Path(store.buildah("mount", store.buildah("from", "--pull-never", IMAGE)))
     log = tmp_path_factory.mktemp("container") / "output.log"
@@ -196,23 +196,3 @@ def test_sigterm_stops_it_in_time(ready: Container) -> None:
     print(f"\nstopped {seconds:.1f} s after SIGTERM")
     assert seconds < STOP_SECONDS
     assert ready.unshare.returncode in (0, 143)
-
-
-def test_the_pages_image_shows_the_page_and_ends(tmp_path: Path) -> None:
-    store = open_store()
-    make_base(store)
-    build(store, PAGE_IMAGE, "deploy/page/Dockerfile")
-    print(f"\nimage size: {store.size(PAGE_IMAGE) / 1e6:.0f} MB")
-    root = Path(store.buildah("mount", store.buildah("from", "--pull-never", PAGE_IMAGE)))
-    running = start(root, store.config(PAGE_IMAGE), tmp_path / "output.log", "--server.port", str(free_ports().page))
-    try:
-        shown = re.compile(r"URL: (http://127\.0\.0\.1:\d+)")
-        deadline = time.monotonic() + READY_SECONDS
-        while not (told := shown.search((tmp_path / "output.log").read_text())):
-            assert time.monotonic() < deadline, (tmp_path / "output.log").read_text()
-            time.sleep(0.5)
-        assert "Streamlit" in requests.get(told[1], timeout=20).text
-        assert running.stop() < STOP_SECONDS
-    finally:
-        running.kill()
-        store.buildah("rm", "--all")

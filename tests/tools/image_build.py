@@ -15,7 +15,6 @@ from scripts.serving.paths import BUILD, ROOT
 
 BASE = "localhost/portrait-base"
 IMAGE = "localhost/portrait"
-PAGE_IMAGE = "localhost/portrait-page"
 SUITE = "bookworm"
 # Where the build finds what pip on this machine is set up with.
 PIP_FILES = "/run/pip"
@@ -88,15 +87,15 @@ def _use_this_machines_apt(base: Path) -> None:
     (base / "etc/apt/apt.conf.d/90machine").write_text("\n".join(checks) + "\n")
 
 
-def build(store: Store, image: str, file: str, *arguments: str) -> None:
-    """Build a Dockerfile as it stands, with build arguments like `WEIGHTS=lite`."""
+def build(store: Store, weights: str) -> None:
+    """Build the Dockerfile as it stands, with the weights that are given."""
     mounts = [f"--volume={volume}" for volume in _pip_volumes(store.folder / "pip")]
-    given = [f"--build-arg={argument}" for argument in (f"BASE={BASE}", *arguments)]
+    given = [f"--build-arg={argument}" for argument in (f"BASE={BASE}", f"WEIGHTS={weights}")]
     # Without overlays, every layer that is kept is a whole copy.
     layers = f"--layers={str(store.driver == 'overlay').lower()}"
     # Of the formats, only Docker's has room for a health check.
-    options = ["--isolation", "chroot", "--format", "docker", "--pull-never", layers, "--tag", image]
-    print(store.buildah("bud", *options, *given, *mounts, "--file", file, "."), file=sys.stderr)
+    options = ["--isolation", "chroot", "--format", "docker", "--pull-never", layers, "--tag", IMAGE]
+    print(store.buildah("bud", *options, *given, *mounts, "."), file=sys.stderr)
 
 
 def _pip_volumes(folder: Path) -> Iterator[str]:
