@@ -42,7 +42,7 @@ def _command(given: argparse.Namespace) -> Command:
     picture = _picture(given)
     if picture:
         given.format = _format(picture, given.format)
-    return Command(given.photos, None if picture else given.out, picture, _options(given), given)
+    return Command(given.photos, None if picture else given.out, picture, options_of(given), given)
 
 
 def _picture(given: argparse.Namespace) -> Path | None:
@@ -70,7 +70,8 @@ def _format(picture: Path, asked: str | None) -> str | None:
     return asked or named
 
 
-def _options(given: argparse.Namespace) -> list[Options]:
+def options_of(given: argparse.Namespace) -> list[Options]:
+    """Return what `add_drawing_options` was told, once for each style."""
     common = {field.name: getattr(given, field.name) for field in fields(Options)}
     return in_styles(Options(**{**common, "style": None}), given.style)
 
@@ -98,12 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--at-once", type=_count, metavar="N", help="photos at once; default: 4, with --local a photo for each core"
     )
-    _add_drawing_options(parser.add_argument_group("how it is drawn (without: as the server does)"))
+    add_drawing_options(parser.add_argument_group("how it is drawn (without: as the server does)"))
     _add_server_options(parser.add_argument_group("who draws"))
     return parser
 
 
-def _add_drawing_options(group: "argparse._ArgumentGroup") -> None:
+def add_drawing_options(group: "argparse._ArgumentGroup") -> None:
+    """--style, --frame and the others of `Options`."""
     group.add_argument(
         "--style", type=_styles, default=STYLES[:1], help=f"{HELP['style']}; several with commas between"
     )

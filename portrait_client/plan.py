@@ -86,11 +86,11 @@ def _candidates(found: Found, options: Options, out: Path | None, name: str) -> 
     suffix = SUFFIXES[options.format or "png"][0]
     for stem in dict.fromkeys((found.photo.stem, found.photo.name)):
         path = folder / (name.format(**_values(found.photo, stem, options)) + suffix)
-        yield path.with_name(_shortened(path.name.removesuffix(suffix), suffix))
+        yield path.with_name(shortened(path.name.removesuffix(suffix), suffix))
 
 
-def _shortened(stem: str, suffix: str) -> str:
-    """Return the name, cut where the file system would refuse it and told from its like by a checksum."""
+def shortened(stem: str, suffix: str) -> str:
+    """Return the whole name, cut where the file system would refuse it and told from its like by a checksum."""
     encoded = os.fsencode(stem)
     if len(encoded) + len(suffix) <= _LONGEST:
         return stem + suffix

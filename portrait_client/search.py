@@ -93,7 +93,7 @@ def _root(pattern: Path) -> Path:
 
 def _matched(match: Path, root: Path, failures: list[Failure]) -> Iterator[Found]:
     below = match.parent.relative_to(root)
-    if any(_is_hidden(part) for part in match.relative_to(root).parts):
+    if any(is_hidden(part) for part in match.relative_to(root).parts):
         return
     if match.is_dir():
         inside = _within(match, failures)
@@ -108,7 +108,7 @@ def _within(top: Path, failures: list[Failure]) -> Iterator[Found]:
     while waiting:
         for here, folders, files in os.walk(waiting.pop(0), onerror=lambda error: failures.append(_unread(error))):
             real = os.path.realpath(here)
-            folders[:] = [] if real in seen else sorted(name for name in folders if not _is_hidden(name))
+            folders[:] = [] if real in seen else sorted(name for name in folders if not is_hidden(name))
             if real not in seen:
                 yield from (Found(Path(here, name), Path(here).relative_to(top)) for name in _visible(files))
             seen.add(real)
@@ -116,10 +116,11 @@ def _within(top: Path, failures: list[Failure]) -> Iterator[Found]:
 
 
 def _visible(files: Sequence[str]) -> list[str]:
-    return sorted(name for name in files if not _is_hidden(name))
+    return sorted(name for name in files if not is_hidden(name))
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is one that people do not see."""
     return name.startswith(".") or name in _NOT_ENTERED
 
 

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,21 +13,10 @@ import pytest
 from portrait_client import Options, PortraitError, RefusedError, UnavailableError
 from portrait_client.local import LocalPortraits
 from scripts.serving.paths import ROOT, SAMPLE
+from tests.tools.archives import changed
 
 PHOTO = SAMPLE.read_bytes()
 SMALL = Options(size=64)
-
-
-def changed(archive: Path, folder: Path, entry: str, more: str | None) -> Path:
-    """Return a copy of the archive with `more` at the end of an entry, or without the entry."""
-    copy = folder / "changed.mar"
-    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(copy, "w") as new:
-        for name in old.namelist():
-            if name != entry:
-                new.writestr(name, old.read(name))
-            elif more is not None:
-                new.writestr(name, old.read(name) + more.encode())
-    return copy
 
 
 def refusal_of(archive: Path) -> str:
