@@ -14,12 +14,13 @@ from tests.tools.imports import Graph, circle, import_graph, layers, modules, pa
 
 ROOT = Path(__file__).parents[1]
 OURS: dict[str, set[str]] = {
+    "deploy": {"portrait_client", "scripts"},
     "handler": set(),
     "portrait_client": set(),
     "model": {"handler"},
     "web": set(),
     "scripts": {"handler", "model", "portrait_client"},
-    "tests": {"handler", "model", "portrait_client", "scripts", "web"},
+    "tests": {"deploy", "handler", "model", "portrait_client", "scripts", "web"},
 }
 """Package -> the others of this project that it may import."""
 

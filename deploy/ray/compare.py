@@ -1,0 +1,82 @@
+"""Photos a second of this machine, by Ray and by plain processes in turns: python -m deploy.ray.compare PHOTOS.
+
+Each turn starts anew; its speed is reckoned between the first pictures of all processes and the last picture, so that
+neither pays for its start.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from deploy.ray.manifest import read_lines
+from deploy.ray.store import Store
+from portrait_client.arguments import ARCHIVE
+from portrait_client.local import LocalPortraits, crew_for
+from portrait_client.options import Options
+from scripts.serving.machine import worker_environment
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print each turn's photos a second, and the ratio of their medians."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.ray.compare", description=(__doc__ or "").split(":")[0])
+    parser.add_argument("photos", type=Path, help="a folder of at least ten photos for each core")
+    parser.add_argument("--archive", type=Path, default=ARCHIVE)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args(argv)
+    os.environ.update(worker_environment(1))  # both are tuned alike
+    turns: dict[str, list[float]] = {"plain": [], "Ray": []}
+    for _ in range(given.rounds):
+        turns["plain"].append(_speed(_plain(given.archive, given.photos)))
+        turns["Ray"].append(_speed(_by_ray(given.archive, given.photos)))
+    for way, speeds in turns.items():
+        print(f"{way}: {', '.join(f'{speed:.2f}' for speed in speeds)} photos/s")
+    print(f"Ray / plain, medians: {statistics.median(turns['Ray']) / statistics.median(turns['plain']):.3f}")
+    return 0
+
+
+def _plain(archive: Path, photos: Path) -> list[float]:
+    """Return when each picture was there, drawn by a process for each core without Ray."""
+    paths = sorted(path for path in photos.iterdir() if path.is_file())
+    crew = crew_for(len(paths))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalPortraits(archive, crew) as local,
+        ThreadPoolExecutor(crew) as pool,
+    ):
+
+        def draw(path: Path) -> float:
+            (picture,) = local.draw_each(path.read_bytes(), [Options("draw")])
+            if not isinstance(picture, Exception):
+                picture.save(Path(folder, f"{path.name}.png"))
+            return time.time()
+
+        return list(pool.map(draw, paths))
+
+
+def _by_ray(archive: Path, photos: Path) -> list[float]:
+    """Return when each picture was there, drawn by the command, which is begun and ended for it."""
+    target = tempfile.mkdtemp()
+    command = [sys.executable, "-m", "deploy.ray.draw", str(photos), target, "--archive", str(archive)]
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return [line.at for line in read_lines(Store(target))]
+    finally:
+        shutil.rmtree(target)
+
+
+def _speed(ends: Sequence[float]) -> float:
+    """Return photos a second once every process has drawn one."""
+    ordered, crew = sorted(ends), crew_for(len(ends))
+    return (len(ordered) - crew) / (ordered[-1] - ordered[crew - 1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
