@@ -14,7 +14,8 @@ from pathlib import Path
 
 from scripts.load.loops import Target, client, closed_loop, open_loop, send
 from scripts.load.processes import held
-from scripts.load.report import RECOVERY_SECONDS, Run, broken_promises, text
+from scripts.load.report import RECOVERY_SECONDS, Run, broken_promises, drawn_after, measured, text
+from scripts.load.times import PhotoTimes, places_of, record
 from scripts.load.traffic import Call, Shares, hostile, photos, traffic
 from scripts.serving.arguments import add_max_wait
 from scripts.serving.keys import key_of
@@ -29,8 +30,10 @@ AS_ALONE = 1.5  # times as long as one alone is full speed
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the report; status 1 and the promises that were broken, if any were."""
     options = _parser().parse_args(argv)
-    run = asyncio.run(_measured(options))
+    run, times = asyncio.run(_measured(options))
     print(text(run))
+    if options.json:
+        record(options.json, times, measured(run))
     broken = broken_promises(run, options.max_wait)
     for promise in broken:
         print(f"NOT KEPT         {promise}")
@@ -49,12 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--url", help="of the proxy, for example; default: TorchServe's on this machine")
     add("--port-offset", type=int, default=0, metavar="K", help="as serve.sh was told; default: %(default)s")
     add("--folder", type=Path, help="where the server keeps its settings; default: serve.sh's")
+    add("--json", type=Path, metavar="FILE", help="write the times of photos there, for scripts.capacity")
     add("--seed", type=int, default=0, help="the same requests at the same times; default: %(default)s")
     add_max_wait(parser)
     return parser
 
 
-async def _measured(options: argparse.Namespace) -> Run:
+async def _measured(options: argparse.Namespace) -> tuple[Run, PhotoTimes]:
     ports = Ports.at(options.port_offset)
     folder = options.folder or folder_of(ports.rest)
     good = photos()
@@ -63,16 +67,21 @@ async def _measured(options: argparse.Namespace) -> Run:
         usual = Call("good", good[len(good) // 2])
         calm = traffic(good, [], Shares(), options.seed)
         alone = statistics.median([(await send(target, usual)).seconds for _ in range(ALONE)])
-        found = await closed_loop(target, calm, AT_ONCE, options.find_seconds)
-        capacity = len([outcome for outcome in found if outcome.status == 200]) / options.find_seconds
-        if not capacity:
-            raise SystemExit(f"{target.url} draws nothing: {sorted({outcome.status for outcome in found})}")
+        workers, places = places_of(folder) if options.json else (1, 1)
+        seconds = options.find_seconds if options.json else 0.0
+        singly = drawn_after(await closed_loop(target, calm, 1, seconds))
+        together = drawn_after(await closed_loop(target, calm, workers, seconds))
+        found = drawn_after(await closed_loop(target, calm, AT_ONCE, options.find_seconds))
+        if not found:
+            raise SystemExit(f"{target.url} draws nothing")
+        capacity = len(found) / options.find_seconds
         before = held(folder)
         calls = traffic(good, hostile(options.hostile_photos), Shares(options.hostile, options.leaving), options.seed)
         rate, began = options.times * capacity, time.monotonic()
         outcomes = await open_loop(target, calls, rate, options.seconds, options.seed)
         recovery = await _recovery_seconds(target, usual, alone, began + options.seconds)
-        return Run(capacity, alone, rate, options.seconds, outcomes, recovery, before, held(folder))
+        run = Run(capacity, alone, rate, options.seconds, outcomes, recovery, before, held(folder))
+        return run, PhotoTimes(workers, places, singly, together)
 
 
 async def _recovery_seconds(target: Target, usual: Call, alone: float, since: float) -> float:

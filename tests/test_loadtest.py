@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -12,6 +13,7 @@ from scripts import loadtest
 from scripts.load.loops import NO_ANSWER, Outcome, Target, client, closed_loop, open_loop, send
 from scripts.load.processes import Held
 from scripts.load.report import Run, broken_promises, percentile
+from scripts.load.times import read_measured, read_times
 from scripts.load.traffic import Call, Shares, hostile, photos, traffic
 from tests.tools.serving import Server
 
@@ -116,9 +118,10 @@ def test_photos_built_to_hurt_are_all_refused_and_the_others_drawn(server: Serve
 
 
 def test_a_short_overload_draws_and_refuses_and_nothing_else(
-    server: Server, capsys: pytest.CaptureFixture[str]
+    server: Server, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    where = ["--url", server.predictions, "--folder", str(server.run.folder)]
+    kept = tmp_path / "times.json"
+    where = ["--url", server.predictions, "--folder", str(server.run.folder), "--json", str(kept)]
     # its status is about promises, which a machine with other work need not keep
     loadtest.main([*where, "--seconds", "8", "--find-seconds", "4", "--times", "3"])
     told = capsys.readouterr().out
@@ -127,3 +130,8 @@ def test_a_short_overload_draws_and_refuses_and_nothing_else(
     assert {status for kind, status in answers if kind == "good"} <= {"200", "503"}
     assert {status for kind, status in answers if kind == "hostile"} <= {"400", "413", "503"}
     assert "processes the same" in told
+    times, run = read_times(kept), read_measured(kept)
+    assert (times.workers, times.places) == (server.run.arrangement.workers, server.run.promise.places)
+    assert min(*times.alone, *times.together) > 0
+    assert 0 == run.arrivals[0] < run.arrivals[-1] < 60
+    assert len(run.arrivals) == len(run.statuses) == len(run.seconds)

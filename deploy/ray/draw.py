@@ -34,8 +34,6 @@ from scripts.serving.canary import photo as canary
 from scripts.serving.machine import WORKER_BYTES, worker_environment
 
 INTERRUPTED = 130  # as shells have it
-# Ray's own lines about what it will do in later versions, and about metrics that nobody asks for.
-_QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 # Photos that are named to a process at once: few enough that none has many left when the others are done, and so many
 # that Ray, which takes some milliseconds for each lot, does not count.
 MOST_OF_A_LOT, LOTS_OF_EACH = 64, 8
@@ -136,8 +134,7 @@ def _lines(
 
 def _join(address: str | None) -> None:
     """Join the cluster, or make one of this machine, and send its nodes the code of this project that they run."""
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as later versions do, which Ray warns of
     modules = {"py_modules": [deploy, portrait_client], "excludes": ["__pycache__"]}
     try:
         ray.init(address or "local", runtime_env=modules, log_to_driver=False, logging_level=logging.ERROR)

@@ -23,6 +23,7 @@ class Outcome(NamedTuple):
     kind: str  # as `Call.kind`
     status: int
     seconds: float  # from its first byte to the answer's last
+    began: float = 0.0  # by a clock that never goes back
 
 
 class Target(NamedTuple):
@@ -79,4 +80,4 @@ async def send(target: Target, call: Call) -> Outcome:
         status = (await asyncio.wait_for(asked, call.leaves)).status_code
     except (TimeoutError, httpx2.HTTPError):
         status = NO_ANSWER
-    return Outcome(call.kind, status, time.monotonic() - began)
+    return Outcome(call.kind, status, time.monotonic() - began, began)

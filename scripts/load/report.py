@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from scripts.load.loops import REFUSED, Outcome
 from scripts.load.processes import Held
+from scripts.load.times import Measured
 
 GOODPUT, REFUSAL_SECONDS, RECOVERY_SECONDS, GROWTH = 0.9, 0.2, 10.0, 0.05  # what issue and operators were promised
 
@@ -33,9 +34,16 @@ def percentile(seconds: Sequence[float], percent: int) -> float:
     return statistics.quantiles(seconds, n=100, method="inclusive")[percent - 1]
 
 
-def accepted(run: Run) -> list[float]:
+def drawn_after(outcomes: Sequence[Outcome]) -> list[float]:
     """Return the seconds of good photos that were drawn."""
-    return [outcome.seconds for outcome in run.outcomes if (outcome.kind, outcome.status) == ("good", HTTPStatus.OK)]
+    return [outcome.seconds for outcome in outcomes if (outcome.kind, outcome.status) == ("good", HTTPStatus.OK)]
+
+
+def measured(run: Run) -> Measured:
+    """Return when the requests came and what became of them."""
+    sent = sorted(run.outcomes, key=lambda outcome: outcome.began)
+    arrivals = [outcome.began - sent[0].began for outcome in sent]
+    return Measured(arrivals, [outcome.status for outcome in sent], [outcome.seconds for outcome in sent])
 
 
 def refusals(run: Run) -> list[float]:
@@ -45,7 +53,7 @@ def refusals(run: Run) -> list[float]:
 
 def text(run: Run) -> str:
     """Return the figures, a line for each."""
-    drawn, refused = accepted(run), refusals(run)
+    drawn, refused = drawn_after(run.outcomes), refusals(run)
     statuses = Counter((outcome.kind, outcome.status) for outcome in run.outcomes)
     lines = [
         f"capacity         {run.capacity:.2f} photos/s; one alone takes {run.alone_seconds:.2f} s",
@@ -76,7 +84,7 @@ def _processes(before: Held, after: Held) -> str:
 
 def broken_promises(run: Run, max_wait: float) -> list[str]:
     """Return what was promised and not kept: at an overload quick answers, at less no growth either."""
-    drawn, refused = accepted(run), refusals(run)
+    drawn, refused = drawn_after(run.outcomes), refusals(run)
     longest = max_wait + 2 * run.alone_seconds
     kept = {
         f"p99 of what is drawn within {longest:.1f} s": not drawn or percentile(drawn, 99) <= longest,
