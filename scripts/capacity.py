@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--burst", type=float, default=2.0, help="for 5 s of each 30, times the rate of the rest; default: %(default)s")
     add("--spare", type=int, default=1, help="nodes that may be away; default: %(default)s")
-    add("--times", type=Path, default=TIMES, help="of photos, by loadtest --json; default: two cores with AVX2 alone")
+    add("--times", type=Path, default=TIMES, help="of photos, by loadtest --json; default: two cores, provisional")
     add("--prices", type=Path, default=PRICES, help="of instances, and limits; default: %(default)s")
     add("--against", type=Path, metavar="FILE", help="hold the model against this load test of loadtest --json")
     add("--nodes", type=int, default=1, help="behind the address of that load test; default: %(default)s")

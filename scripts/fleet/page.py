@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "capacity.md"
 DECADES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # photos a second
 P95, BURST = 2.0, 2.0
 LOADS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)  # shares of what nodes draw at most
-FLEETS = (1, 2, 10, 50)
+FLEETS = (1, 2, 10)
 _GENERATED, _END = "<!-- made by python -m scripts.capacity --page -->", "<!-- end -->"
 
 
@@ -80,7 +80,7 @@ def _plot_waits(times: PhotoTimes, path: Path) -> None:
     for nodes in FLEETS:
         fleet = Fleet(times, nodes)
         marks = [percentile(run(fleet, Load(at * nodes * times.capacity, P95)).seconds, 95) for at in LOADS]
-        axes.plot([100 * at for at in LOADS], marks, marker="o", markersize=3, label=f"{nodes} nodes")
+        axes.plot([100 * at for at in LOADS], marks, marker="o", markersize=3, label=f"{nodes} node{'s' * (nodes > 1)}")
     axes.set(xlabel="load, % of what the nodes draw at most", ylabel="p95, seconds", ylim=(0, None))
     axes.legend(frameon=False)
     _save(figure, path)
@@ -93,7 +93,7 @@ def _plot_overload(times: PhotoTimes, path: Path) -> None:
     for retries in (0, 1, 4):
         fleet, nodes = Fleet(times, 4, retries=retries), 4
         shares = [
-            simulate(fleet, poisson(at * nodes * times.capacity, 60.0, 0), 0, WARM_UP).refused() for at in offered
+            simulate(fleet, poisson(at * nodes * times.capacity, 45.0, 0), 0, WARM_UP).refused() for at in offered
         ]
         axes.plot([100 * at for at in offered], [100 * share for share in shares], marker="o", markersize=3,
                   label=f"{retries} retries")  # fmt: skip

@@ -13,7 +13,7 @@ from scripts.load.times import PhotoTimes
 
 PRICES = Path(__file__).with_name("prices.yaml")
 MOST_REFUSED = 0.001  # of the requests, with no retry by the client
-LEAST_SECONDS, MOST_REQUESTS = 30.0, 15_000  # of a simulation: a burst at least, and then as much as is quick
+LEAST_SECONDS, MOST_REQUESTS = 30.0, 6_000  # of a simulation: a burst at least, and then as much as is quick
 WARM_UP = 5.0  # seconds until queues have their usual length: a photo takes less than one
 
 
