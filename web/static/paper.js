@@ -31,6 +31,6 @@ export function canEncode(file) {
 /** The server's SVG of ink on nothing (text), with a sheet of paper below the ink. */
 export function layVector(svg, paper) {
   if (!paper) return svg;
-  const [, width, height] = svg.match(/^<svg [^>]*width="(\d+)" height="(\d+)"/);
-  return svg.replace("<path", `<rect width="${width}" height="${height}" fill="${paper}"/><path`);
+  const [head, width, height] = svg.match(/^<svg [^>]*width="(\d+)" height="(\d+)"[^>]*>/);
+  return svg.replace(head, `${head}<rect width="${width}" height="${height}" fill="${paper}"/>`);
 }
