@@ -40,6 +40,15 @@ class Cores:
         at_work = max(1, sum(map(is_held, self.folder.iterdir())))
         return next((number for number in THREADS if number * at_work <= self._threads), 1)
 
+    def workers(self) -> int:
+        """Workers of this server that have loaded and are there, this one among them."""
+        return sum(map(is_there, self.folder.iterdir()))
+
+
+def is_there(path: Path) -> bool:
+    """Whether the worker whose file this is has not ended."""
+    return Path("/proc", path.name).exists()
+
 
 def is_held(path: Path) -> bool:
     """Whether another process has locked a file, as a worker does with its own while it draws."""

@@ -40,6 +40,9 @@ METRICS = {
     "portrait_picture_megapixels": Metric(
         MetricTypes.HISTOGRAM, "megapixels", ("style",), "size of a picture that was drawn"
     ),
+    "portrait_workers": Metric(
+        MetricTypes.GAUGE, "count", (), "workers that are ready, as the one that drew last found them"
+    ),
     "portrait_faces": Metric(
         MetricTypes.HISTOGRAM, "count", (), "faces found in a photo, where `frame` asked to look for them"
     ),
@@ -72,11 +75,11 @@ class Tally:
     Rows that were neither drawn nor refused by then have failed.
     """
 
-    def __init__(self, store: Store, rows: int) -> None:
-        """`store` is TorchServe's `context.metrics`; `rows` is the size of the batch."""
+    def __init__(self, store: Store, rows: int, workers: int = 1) -> None:
+        """`store` is TorchServe's `context.metrics`; `rows` is the size of the batch; `workers` are ready."""
         self._store = store
         self._unsettled = rows
-        self._samples: list[Sample] = []
+        self._samples = [Sample("portrait_workers", workers)]
 
     def __enter__(self) -> "Tally":
         return self

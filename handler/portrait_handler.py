@@ -60,7 +60,7 @@ class PortraitHandler:
         if _asks_for_description(headers[0]):
             return [self.describe_handle()]
         outcomes: Sequence[Answer | RequestError] = []
-        tally = Tally(context.metrics, len(data))
+        tally = Tally(context.metrics, len(data), self.cores.workers())
         try:
             with self.cores.at_work(), tally:
                 outcomes = self._draw(data, headers, tally)

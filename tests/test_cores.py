@@ -62,6 +62,16 @@ def test_those_at_work_share_until_they_are_done_or_killed(tmp_path: Path, other
         assert cores.share() == 4
 
 
+def test_workers_that_are_there_are_counted_whether_they_are_at_work_or_not(tmp_path: Path, other: Other) -> None:
+    cores = Cores(tmp_path, 4)
+    assert cores.workers() == 1
+    beside = other()
+    assert cores.workers() == 2
+    beside.kill()
+    beside.wait()
+    assert cores.workers() == 1
+
+
 def test_nobody_has_less_than_one(tmp_path: Path, other: Other) -> None:
     cores = Cores(tmp_path, 1)
     with cores.at_work():

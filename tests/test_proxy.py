@@ -406,6 +406,20 @@ def test_nothing_else_is_asked_again(tmp_path: Path, fault: str) -> None:
     assert len(faulty.photos) == 1
 
 
+def test_requests_under_way_are_shown_to_prometheus(lonely: Proxy) -> None:
+    def under_way() -> int:
+        shown = requests.get(lonely.url("/metrics/nginx", 8002), timeout=10)
+        assert shown.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        return int(re.findall(r"^portrait_requests_in_flight (\d+)$", shown.text, re.MULTILINE)[0])
+
+    with dribbling(lonely, {"127.0.0.6": 7}):
+        assert under_way() == 7 + 1
+    deadline = time.monotonic() + 10
+    while under_way() != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_the_requests_of_a_key_are_counted_wherever_they_come_from(tmp_path: Path) -> None:
     guarded = start_proxy(tmp_path, Ports(*range(1, 7)), keys=KEYS)
     try:
