@@ -1,10 +1,12 @@
 """What deploy/ and the Dockerfile say agrees with each other, with the settings and with Kubernetes' schemas."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ import yaml
 from model.files import sha256_of
 from scripts import healthcheck
 from scripts.archive.record import Record, write_record
-from scripts.container import start
-from scripts.serving.arguments import MAX_WAIT
-from scripts.serving.machine import JAVA_BYTES, Arrangement, arrange
+from scripts.container import drain, start
+from scripts.serving.arguments import MAX_WAIT, MAX_WAIT_VARIABLE
+from scripts.serving.machine import JAVA_BYTES, WORKERS_PER_GPU, Arrangement, arrange
 from scripts.serving.paths import ROOT
 from scripts.serving.promise import MOST_RESPONSE
 from scripts.serving.server import Run
@@ -26,14 +28,58 @@ from scripts.serving.settings import HOST, Ports, read_properties
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 NGINX = "\n".join(path.read_text() for path in sorted((DEPLOY / "nginx").glob("*.conf")))
-KUBERNETES = "1.33"
+KUBERNETES = DEPLOY / "kubernetes"
+VERSIONS = ("1.33", "1.37")  # the oldest and the newest that deploy/README.md promises
+OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
+# Overlay, and what is chosen on top of it. The overlay keda has monitoring.
+BUILDS = [*((overlay,) for overlay in OVERLAYS), ("cpu", "tls", "one-precision", "monitoring")]
+# Kinds that come from elsewhere, of which no package has a schema: `test_a_resource_of_...` look at them by hand.
+FOREIGN = ("ScaledObject", "PodMonitor", "PrometheusRule")
 STARTING_SECONDS = 2  # Python's own, on a slow machine
 STOP_SECONDS = 20  # the image's, tested by scripts/test_image.sh
 
 
 def documents() -> list[dict[str, Any]]:
-    paths = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    """Return what all overlays have."""
+    paths = sorted(set((KUBERNETES / "base").glob("*.yaml")) - {KUBERNETES / "base" / "kustomization.yaml"})
     return [document for path in paths for document in yaml.safe_load_all(path.read_text())]
+
+
+def kustomization(folder: Path) -> dict[str, Any]:
+    listed: dict[str, Any] = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    return listed
+
+
+@cache
+def built(folder: Path) -> list[dict[str, Any]]:
+    """Return what `kubectl apply -k` would send of a folder."""
+    if not shutil.which("kubectl"):
+        pytest.skip("no kubectl here; get it from https://kubernetes.io/docs/tasks/tools")
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(params=BUILDS, ids="+".join)
+def build(request: pytest.FixtureRequest, tmp_path: Path) -> list[dict[str, Any]]:
+    """Return an overlay with its components as a reader would build it, from a folder of his own."""
+    overlay, *components = request.param
+    if not components:
+        return built(KUBERNETES / "overlays" / overlay)
+    here = os.path.relpath(KUBERNETES, tmp_path)
+    listed = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [f"{here}/overlays/{overlay}"],
+        "components": [f"{here}/components/{name}" for name in components],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(listed))
+    return built(tmp_path)
+
+
+def of_kind(build: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    (found,) = [document for document in build if document["kind"] == kind]
+    return found
 
 
 def manifest(kind: str, name: str = "portrait") -> dict[str, Any]:
@@ -61,31 +107,133 @@ def bytes_of(quantity: str) -> int:
     return int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_overlay_fits_the_schemas_of_kubernetes(build: list[dict[str, Any]], version: str) -> None:
+    for document in build:
+        if document["kind"] not in FOREIGN:
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("document", documents(), ids=lambda d: f"{d['kind']}-{d['metadata']['name']}")
-def test_a_manifest_fits_the_schema_of_kubernetes(document: dict[str, Any]) -> None:
-    kubernetes_validate.validate(document, KUBERNETES, strict=True)
+def test_a_manifest_fits_them_even_where_there_is_no_kubectl(document: dict[str, Any], version: str) -> None:
+    kubernetes_validate.validate(document, version, strict=True)
 
 
 def test_a_misspelt_field_does_not_fit() -> None:
     document = manifest("Deployment")
     document["spec"]["replica"] = 2
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
 
 
-def test_the_kustomization_lists_every_file() -> None:
-    listed = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())
-    manifests = {f"kubernetes/{path.name}" for path in (DEPLOY / "kubernetes").glob("*.yaml")}
-    nginx = {f"nginx/{path.name}" for path in (DEPLOY / "nginx").glob("*.conf")}
-    assert set(listed["resources"]) == {*manifests, "../docs"}
-    assert set(listed["configMapGenerator"][0]["files"]) == nginx
+def test_the_readme_names_the_versions_and_every_overlay_and_component() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    assert f"{VERSIONS[0]} and {VERSIONS[1]}" in text
+    components = [path.name for path in (KUBERNETES / "components").iterdir()]
+    assert [name for name in (*OVERLAYS, *components) if f"`{name}`" not in text] == []
 
 
-def test_every_volume_of_files_is_made_by_a_kustomization() -> None:
-    made = [yaml.safe_load((folder / "kustomization.yaml").read_text()) for folder in (DEPLOY, ROOT / "docs")]
-    names = {each["name"] for listed in made for each in listed["configMapGenerator"]}
-    assert {volume["configMap"]["name"] for volume in pod()["volumes"] if "configMap" in volume} == names
-    assert all((ROOT / "docs" / file).is_file() for file in made[1]["configMapGenerator"][0]["files"])
+def test_a_kustomization_lists_every_file_beside_it() -> None:
+    for path in (*KUBERNETES.rglob("kustomization.yaml"), *(DEPLOY / "nginx").rglob("kustomization.yaml")):
+        listed = yaml.safe_load(path.read_text())
+        files = [file for made in listed.get("configMapGenerator", ()) for file in made.get("files", ())]
+        named = {*listed.get("resources", ()), *files, *(patch.get("path") for patch in listed.get("patches", ()))}
+        here = {file.name for file in path.parent.iterdir() if file.is_file()} - {"kustomization.yaml"}
+        assert here - named == set(), path
+
+
+def test_what_a_pod_asks_for_by_name_is_made_or_told_of(build: list[dict[str, Any]]) -> None:
+    made = {document["metadata"]["name"] for document in build if document["kind"] == "ConfigMap"}
+    asked = re.findall(r"'configMap(?:Ref)?': {'name': '([^']+)'}", str(of_kind(build, "Deployment")))
+    assert set(asked) == made
+    secrets = re.findall(r"'secret(?:Name)?': (?:{'name': )?'([^']+)'", str(of_kind(build, "Deployment")))
+    assert all(name in (DEPLOY / "README.md").read_text() for name in secrets)
+
+
+def test_pods_are_apart_and_go_one_by_one(build: list[dict[str, Any]]) -> None:
+    spec = of_kind(build, "Deployment")["spec"]
+    template, labels = spec["template"]["spec"], spec["selector"]["matchLabels"]
+    (spread,) = template["topologySpreadConstraints"]
+    (apart,) = template["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    budget = of_kind(build, "PodDisruptionBudget")["spec"]
+    selectors = [spread["labelSelector"], apart["podAffinityTerm"]["labelSelector"], budget["selector"]]
+    assert selectors == [{"matchLabels": labels}] * 3
+    assert budget["maxUnavailable"] == 1
+
+
+def test_whoever_sets_the_number_of_pods_does_it_alone(build: list[dict[str, Any]]) -> None:
+    scalers = [document for document in build if document["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")]
+    assert len(scalers) == 1 or "replicas" in of_kind(build, "Deployment")["spec"]
+    for scaler in scalers:
+        assert scaler["spec"]["scaleTargetRef"]["name"] == of_kind(build, "Deployment")["metadata"]["name"]
+        assert "replicas" not in of_kind(build, "Deployment")["spec"]
+
+
+def test_a_resource_of_keda_has_fields_that_keda_knows() -> None:
+    """By hand, after KEDA 2.18's config/crd/bases/keda.sh_scaledobjects.yaml and its scaler for Prometheus."""
+    spec = of_kind(built(KUBERNETES / "overlays" / "keda"), "ScaledObject")["spec"]
+    scaling = of_kind(built(KUBERNETES / "overlays" / "cpu"), "HorizontalPodAutoscaler")["spec"]
+    known = {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval", "advanced", "triggers"}
+    assert set(spec) <= known
+    assert spec["advanced"] == {"horizontalPodAutoscalerConfig": {"behavior": scaling["behavior"]}}
+    for trigger in spec["triggers"]:
+        assert set(trigger) == {"type", "name", "metricType", "metadata"}
+        assert trigger["metricType"] in ("AverageValue", "Value")
+        assert set(trigger["metadata"]) == {"serverAddress", "query", "threshold"}
+        assert all(isinstance(value, str) for value in trigger["metadata"].values())
+        assert float(trigger["metadata"]["threshold"]) > 0
+
+
+def test_a_resource_of_prometheus_operator_asks_for_what_nginx_shows() -> None:
+    """By hand, after the operator's monitoring.coreos.com_podmonitors.yaml."""
+    monitor = of_kind(built(KUBERNETES / "overlays" / "keda"), "PodMonitor")["spec"]
+    assert set(monitor) == {"jobLabel", "selector", "podMetricsEndpoints"}
+    labels = manifest("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert labels[monitor["jobLabel"]] == "portrait"  # by which dashboard and rules know it
+    assert monitor["selector"] == {"matchLabels": labels}
+    for endpoint in monitor["podMetricsEndpoints"]:
+        assert set(endpoint) <= {"port", "path", "interval", "relabelings", "authorization"}
+        assert endpoint["authorization"]["credentials"]["name"] in (DEPLOY / "README.md").read_text()
+        assert endpoint["port"] in [port["name"] for port in container_named("nginx")["ports"]]
+        assert f"location = {endpoint['path']} {{" in NGINX
+
+
+def test_a_resource_of_prometheus_operator_has_the_rules_of_monitoring() -> None:
+    path = KUBERNETES / "components" / "monitoring" / "rules.yaml"
+    kept = yaml.safe_load((DEPLOY / "monitoring" / "alerts.yml").read_text())
+    assert yaml.safe_load(path.read_text())["spec"] == kept, f"the head of {path} says how to renew it"
+
+
+def test_a_gpu_has_the_workers_that_it_is_worth() -> None:
+    deployment = of_kind(built(KUBERNETES / "overlays" / "gpu"), "Deployment")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    limits = container["resources"]["limits"]
+    found = arrange(int(limits["cpu"]), bytes_of(limits["memory"]), gpus=limits["nvidia.com/gpu"])
+    assert found.workers == WORKERS_PER_GPU
+
+
+def test_the_settings_are_ones_that_the_image_takes() -> None:
+    (settings,) = kustomization(KUBERNETES / "base")["configMapGenerator"]
+    told = dict(line.split("=", 1) for line in settings["literals"])
+    assert set(told) == {MAX_WAIT_VARIABLE, "PORTRAIT_PRECISION"}
+    arguments = [re.sub(r"\$\((\w+)\)", lambda m: told[m[1]], text) for text in container_named("portrait")["args"]]
+    assert start._parser().parse_args(arguments).precision == "auto"
+    assert float(told[MAX_WAIT_VARIABLE]) == MAX_WAIT
+
+
+def test_disks_are_as_large_as_what_is_written() -> None:
+    sizes = [bytes_of(volume["emptyDir"]["sizeLimit"]) for volume in pod()["volumes"] if "emptyDir" in volume]
+    limits = [bytes_of(one["resources"]["limits"]["ephemeral-storage"]) for one in pod()["containers"]]
+    assert sum(limits) > sum(sizes)
+
+
+def test_tls_goes_where_nginx_looks_for_it() -> None:
+    patch = yaml.safe_load((KUBERNETES / "components" / "tls" / "pod.yaml").read_text())
+    (container,) = patch["spec"]["template"]["spec"]["containers"]
+    assert f"include {container['volumeMounts'][0]['mountPath']}/*.conf;" in NGINX
+    listening = (DEPLOY / "nginx" / "tls" / "server.conf").read_text()
+    assert f"listen {container['ports'][0]['containerPort']} ssl" in listening
 
 
 def test_probes_ask_what_the_image_asks() -> None:
@@ -105,10 +253,12 @@ def test_a_slow_start_is_waited_for() -> None:
 
 def test_the_pod_has_time_to_end() -> None:
     portrait, nginx = container_named("portrait"), container_named("nginx")
-    first = int(portrait["lifecycle"]["preStop"]["exec"]["command"][1])
-    hook = nginx["lifecycle"]["preStop"]["exec"]["command"][-1]
-    assert first >= sum(map(int, re.findall(r"sleep (\d+)", hook)))
-    assert pod()["terminationGracePeriodSeconds"] >= first + STOP_SECONDS
+    first, last = map(int, re.findall(r"sleep (\d+)", nginx["lifecycle"]["preStop"]["exec"]["command"][-1]))
+    assert portrait["lifecycle"]["preStop"]["exec"]["command"][-1] == drain.__name__
+    assert first < drain.SETTLING_SECONDS
+    answers = max(map(int, re.findall(r"proxy_read_timeout (\d+)s;", NGINX)))
+    assert last >= answers
+    assert pod()["terminationGracePeriodSeconds"] >= first + answers + STOP_SECONDS
 
 
 @pytest.mark.parametrize("name", ["portrait", "nginx"])
@@ -147,7 +297,7 @@ COMPOSE_PROGRAM = shutil.which("docker-compose")  # `docker compose` needs a plu
 def test_compose_starts_what_a_pod_has(name: str) -> None:
     service, container = COMPOSE[name], container_named(name)
     assert service["image"] == container["image"]
-    assert service["command"] == container.get("args", container.get("command"))
+    assert service["command"] == container.get("args", container.get("command"))[: len(service["command"])]
 
 
 @pytest.mark.parametrize("service", COMPOSE.values(), ids=list(COMPOSE))
@@ -201,7 +351,7 @@ def test_nginx_and_torchserve_agree_on_limits() -> None:
 
 
 def test_the_pod_asks_for_keys_where_torchserve_does_not() -> None:
-    assert container_named("portrait")["args"] == ["--host", "127.0.0.1", "--no-tokens"]
+    assert container_named("portrait")["args"][:3] == ["--host", "127.0.0.1", "--no-tokens"]
     keys = next(volume for volume in pod()["volumes"] if volume["name"] == "keys")
     assert not keys["secret"].get("optional", False)
 

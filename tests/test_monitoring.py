@@ -22,6 +22,10 @@ from tests.tools.serving import Server
 MONITORING = ROOT / "deploy" / "monitoring"
 PANELS = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
 QUERIES = [(f"{panel['title']} {target['refId']}", target["expr"]) for panel in PANELS for target in panel["targets"]]
+# What KEDA asks of TorchServe's metrics; tests/test_proxy.py has those of nginx.
+KEDA = (ROOT / "deploy" / "kubernetes" / "overlays" / "keda" / "scaled_object.yaml").read_text()
+TRIGGERS = {trigger["name"]: trigger["metadata"]["query"] for trigger in yaml.safe_load(KEDA)["spec"]["triggers"]}
+QUERIES.append(("KEDA's queue-seconds", TRIGGERS["queue-seconds"]))
 RULES = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"][0]["rules"]
 PATH = f"{os.environ.get('PATH', os.defpath)}:{BUILD / 'prometheus' / 'usr' / 'bin'}"
 PATIENCE = 60.0

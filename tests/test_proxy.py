@@ -410,10 +410,10 @@ def test_requests_under_way_are_shown_to_prometheus(lonely: Proxy) -> None:
     def under_way() -> int:
         shown = requests.get(lonely.url("/metrics/nginx", 8002), timeout=10)
         assert shown.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        return int(re.findall(r"^portrait_requests_in_flight (\d+)$", shown.text, re.MULTILINE)[0])
+        return int(re.findall(r"^portrait_proxy_requests (\d+)$", shown.text, re.MULTILINE)[0])
 
     with dribbling(lonely, {"127.0.0.6": 7}):
-        assert under_way() == 7 + 1
+        assert under_way() == 2 * 7 + 1  # by way of again.conf
     deadline = time.monotonic() + 10
     while under_way() != 1:
         assert time.monotonic() < deadline
@@ -615,7 +615,7 @@ def test_it_starts_where_its_output_is_a_socket(server: Server, tmp_path: Path) 
 def test_what_is_under_way_fits_the_pods_space() -> None:
     texts = [path.read_text() for path in DEPLOY.glob("*.conf")]
     (requests_at_once,) = {int(number) for text in texts for number in re.findall(r"limit_conn all (\d+);", text)}
-    deployment = (DEPLOY.parent / "kubernetes" / "deployment.yaml").read_text()
+    deployment = (DEPLOY.parent / "kubernetes" / "base" / "deployment.yaml").read_text()
     (gibibytes,) = re.findall(r"name: nginx-tmp, emptyDir: {sizeLimit: (\d+)Gi}", deployment)
     settings = read_properties(ROOT / "config.properties")
     each = int(settings["max_request_size"]) + int(settings["max_response_size"])

@@ -85,11 +85,12 @@ def test_what_the_wheel_asks_for_is_what_is_pinned_and_tested(metadata: Message)
 
 
 def test_there_is_one_version() -> None:
+    base = ROOT / "deploy" / "kubernetes" / "base"
     assert __version__.startswith(f"{VERSION}.")  # the model's, in its URL
     assert f'org.opencontainers.image.version="{__version__}"' in (ROOT / "Dockerfile").read_text()
-    (image,) = yaml.safe_load((ROOT / "deploy" / "kustomization.yaml").read_text())["images"]
+    (image,) = yaml.safe_load((base / "kustomization.yaml").read_text())["images"]
     assert image["newTag"] == __version__
-    assert f"image: portrait:{__version__}\n" in (ROOT / "deploy" / "kubernetes" / "deployment.yaml").read_text()
+    assert f"image: portrait:{__version__}\n" in (base / "deployment.yaml").read_text()
 
 
 def test_the_command_tells_its_version_and_its_use(plain: Environment, elsewhere: Path) -> None:
