@@ -14,6 +14,7 @@ source scripts/python.sh
 "$PYTHON" -m scripts.serving.bootstrap test
 bash tests/tools/fetch_prometheus.sh || echo "Prometheus is unavailable here; what needs it is skipped."
 bash tests/tools/fetch_nginx.sh || echo "nginx is unavailable here; what needs it is skipped."
+bash tests/tools/fetch_haproxy.sh || echo "HAProxy is unavailable here; what needs it is skipped."
 # The page is looked at in Debian's Chromium; without one its tests are skipped and say so.
 if [ "$(id -u)" = 0 ] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then
     echo "Installing Chromium: apt-get install -y chromium ..."

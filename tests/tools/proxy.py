@@ -57,14 +57,16 @@ def start_proxy(
     seconds: Mapping[str, int] | None = None,
     output: int | None = None,
     page: bool = False,
+    address: str | None = None,
 ) -> Proxy:
     """nginx with deploy/nginx as it stands but for ports and paths.
 
     `keys`, `origins`: the text of a file of them. `seconds`: time-outs by directive, for tests that cannot wait.
     `output`: where what it prints goes; without one, faults to this process's. `page`: it is there as well.
+    `address`: of a host of its own, on which the ports are as they stand.
     """
-    ports = {listed: _free_port() for listed in (8000, 7000, 8002, 8443)}
-    configuration = _lay_out(folder, ports, upstream, seconds or {})
+    ports = {listed: listed if address else _free_port() for listed in (8000, 7000, 8002, 8443)}
+    configuration = _lay_out(folder, address or HOST, ports, upstream, seconds or {})
     if page:
         shutil.copytree(ROOT / "web" / "static", folder / "page")
     for name, text in {"keys": keys, "origins": origins}.items():
@@ -75,7 +77,7 @@ def start_proxy(
     command = [*_command(folder, configuration), "-g", _globals()]
     process = subprocess.Popen(command, stdout=printed, stderr=output)
     for port in ports.values():
-        _wait_for(port, process)
+        _wait_for(address or HOST, port, process)
     return Proxy(ports, process, folder / "tls" / "tls.crt", folder / "access.log")
 
 
@@ -88,7 +90,7 @@ def _globals() -> str:
     return "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
 
 
-def _lay_out(folder: Path, ports: Mapping[int, int], upstream: Ports, seconds: Mapping[str, int]) -> Path:
+def _lay_out(folder: Path, address: str, ports: Mapping[int, int], upstream: Ports, seconds: Mapping[str, int]) -> Path:
     """Copy deploy/nginx to where it goes below `folder` instead of /etc/nginx; returns nginx.conf."""
     shutil.copytree(DEPLOY, folder / "portrait", ignore=shutil.ignore_patterns("tls"))
     shutil.copytree(DEPLOY / "tls", folder / "tls")
@@ -96,7 +98,7 @@ def _lay_out(folder: Path, ports: Mapping[int, int], upstream: Ports, seconds: M
     for name in DESCRIPTION:
         shutil.copy(ROOT / "docs" / name, folder / "api")
     changes = {" /tmp/": f" {folder}/", "/etc/nginx/": f"{folder}/", "/var/log/nginx/": f"{folder}/"}
-    changes |= {f"listen {listed}": f"listen {HOST}:{port}" for listed, port in ports.items()}
+    changes |= {f"listen {listed}": f"listen {address}:{port}" for listed, port in ports.items()}
     doors = {8080: upstream.rest, 7070: upstream.grpc, 8082: upstream.metrics}
     changes |= {f"server {HOST}:{listed}": f"server {HOST}:{port}" for listed, port in doors.items()}
     changes[f"{HOST}:8090"] = f"{HOST}:{_free_port()}"
@@ -125,11 +127,11 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+def _wait_for(address: str, port: int, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + 10
     while True:
         with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
+            if probe.connect_ex((address, port)) == 0:
                 return
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"nginx does not listen on port {port}")
