@@ -190,7 +190,7 @@ class Front:
         rows = [line.split(",") for line in self.ask("show stat").splitlines()]
         return next(row for row in rows if row[:2] == ["rest", name])
 
-    def wait_for(self, name: str, state: str, seconds: float = 60.0) -> None:
+    def wait_for(self, name: str, state: str, seconds: float = 90.0) -> None:
         """Until a node is in that state."""
         deadline = time.monotonic() + seconds
         while (found := self.state(name)) != state:
@@ -206,6 +206,7 @@ class Front:
 def balancing(host: Host, folder: Path, seconds: Mapping[str, int]) -> Iterator[Front]:
     """HAProxy with deploy/haproxy as it stands but for paths, addresses and `seconds`, time-outs by their names."""
     own = {"/run/haproxy": str(folder), "/etc/haproxy": str(folder), "    user haproxy\n    group haproxy\n": ""}
+    own["maxconn 3"] = "maxconn 2"  # nodes here have one worker
     text = _changed((DEPLOY / "haproxy.cfg").read_text(), own | _ADDRESSES)
     for name, number in seconds.items():
         text, found = re.subn(rf"\b{name} \d+s\b", f"{name} {number}s", text)
