@@ -143,9 +143,20 @@ def test_a_kustomization_lists_every_file_beside_it() -> None:
         assert here - named == set(), path
 
 
+def test_a_pod_has_every_file_of_the_page() -> None:
+    """Pictures lie in a folder of their own, which names of a ConfigMap cannot say."""
+    page, examples = kustomization(ROOT / "web" / "static")["configMapGenerator"]
+    (volume,) = (volume for volume in pod()["volumes"] if volume["name"] == "page")
+    moved = volume["projected"]["sources"][1]["configMap"]["items"]
+    assert examples["files"] == [item["path"] for item in moved] == [f"example/{item['key']}" for item in moved]
+    static = ROOT / "web" / "static"
+    there = {str(path.relative_to(static)) for path in static.rglob("*.*")}
+    assert {*page["files"], *examples["files"]} == there - {"kustomization.yaml"}
+
+
 def test_what_a_pod_asks_for_by_name_is_made_or_told_of(build: list[dict[str, Any]]) -> None:
     made = {document["metadata"]["name"] for document in build if document["kind"] == "ConfigMap"}
-    asked = re.findall(r"'configMap(?:Ref)?': {'name': '([^']+)'}", str(of_kind(build, "Deployment")))
+    asked = re.findall(r"'configMap(?:Ref)?': {(?:'items': [^]]+], )?'name': '([^']+)'}", str(of_kind(build, "Deployment")))
     assert set(asked) == made
     secrets = re.findall(r"'secret(?:Name)?': (?:{'name': )?'([^']+)'", str(of_kind(build, "Deployment")))
     assert all(name in (DEPLOY / "README.md").read_text() for name in secrets)
