@@ -44,12 +44,12 @@ _Image = TypeVar("_Image", Photo, Mask)
 Stopwatch = Callable[[str], AbstractContextManager[object]]
 
 
+def _untimed(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 def prepare(
-    request: Request,
-    limits: Limits,
-    finders: Finders = NO_FINDERS,
-    sight: Sight = Sight(),
-    timed: Stopwatch = lambda _: nullcontext(),
+    request: Request, limits: Limits, finders: Finders = NO_FINDERS, sight: Sight = Sight(), timed: Stopwatch = _untimed
 ) -> Job:
     """Decode, frame and size the photo of a request; `timed` is told when the finders begin and end.
 
@@ -71,8 +71,7 @@ def prepare(
     seen = None if person is None or options.frame == "stretch" else box
     part = part_of(view, seen)
     network_input = resize(part, _input_size(part, options, sight, faces, box))
-    if seen is not None:
-        seen = _scaled(seen, view.shape, shown.shape)
+    seen = seen and _scaled(seen, view.shape, shown.shape)
     if person is not None:
         # cut first, then draw: an outline against a wall of its own colour is drawn whole
         network_input = cut(network_input, reduced(part_of(person, seen), network_input.shape[:2]))

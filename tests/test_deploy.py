@@ -156,7 +156,8 @@ def test_a_pod_has_every_file_of_the_page() -> None:
 
 def test_what_a_pod_asks_for_by_name_is_made_or_told_of(build: list[dict[str, Any]]) -> None:
     made = {document["metadata"]["name"] for document in build if document["kind"] == "ConfigMap"}
-    asked = re.findall(r"'configMap(?:Ref)?': {(?:'items': [^]]+], )?'name': '([^']+)'}", str(of_kind(build, "Deployment")))
+    named = r"'configMap(?:Ref)?': {(?:'items': [^]]+], )?'name': '([^']+)'}"
+    asked = re.findall(named, str(of_kind(build, "Deployment")))
     assert set(asked) == made
     secrets = re.findall(r"'secret(?:Name)?': (?:{'name': )?'([^']+)'", str(of_kind(build, "Deployment")))
     assert all(name in (DEPLOY / "README.md").read_text() for name in secrets)

@@ -4,7 +4,7 @@ What is modelled, and where it stands in what is served:
 
 - a balancer in front of all nodes picks the one with the fewest requests under way, and asks another one once more
   after 503 (HAProxy's leastconn and retry-on);
-- a node's proxy lets 64 requests in and answers others 429 (limit_conn in deploy/nginx);
+- a node's proxy lets 64 requests in and answers others 503 (limit_conn in deploy/nginx);
 - a node's queue has places, and TorchServe answers 503 when they are taken;
 - workers that draw at the same time share the node's threads (handler/cores.py);
 - clients try again after 429 and 503, as portrait_client/retry.py does.

@@ -98,6 +98,19 @@ class Limit(NamedTuple):
     change: str
 
 
+REMEDIES = {
+    "a client's 20 photos/s at a node's proxy": (
+        "raise limit_req in deploy/nginx for that client's key, or give it several"
+    ),
+    "the balancer's network": (
+        "several balancers behind one name, or let clients send smaller photos: nodes see 640 pixels at most"
+    ),
+    "the balancer's TLS handshakes": "clients that keep connections open; more cores for the balancer",
+    "the balancer's open connections": "raise maxconn, and the limit of open files with it",
+    "one Prometheus' targets": "a Prometheus for each zone, and sums of theirs",
+}
+
+
 def limits(load: Load, nodes: int, seconds: float, table: dict[str, float]) -> list[Limit]:
     """Return what else has a limit, the one that breaks first at the top; there are `nodes`, a photo takes `seconds`.
 
@@ -105,33 +118,14 @@ def limits(load: Load, nodes: int, seconds: float, table: dict[str, float]) -> l
     """
     peak = load.rate * load.burst / (1 + (load.burst - 1) / 6)
     bits = peak * (table["photo_bytes"] + table["picture_bytes"]) * 8
-    found = [
-        Limit(
-            "a client's 20 photos/s at a node's proxy",
-            peak * table["largest_client"] / (table["key_rate"] * nodes),
-            "raise limit_req in deploy/nginx for that client's key, or give it several",
-        ),
-        Limit(
-            "the balancer's network",
-            bits / (table["balancer_gbit"] * 1e9),
-            "several balancers behind one name, or let clients send smaller photos: nodes see 640 pixels at most",
-        ),
-        Limit(
-            "the balancer's TLS handshakes",
-            peak * table["new_connections"] / table["handshakes"],
-            "clients that keep connections open; more cores for the balancer",
-        ),
-        Limit(
-            "the balancer's open connections",
-            peak * seconds / table["connections"],
-            "raise maxconn, and the limit of open files with it",
-        ),
-        Limit(
-            "one Prometheus' targets",
-            nodes / table["targets"],
-            "a Prometheus for each zone, and sums of theirs",
-        ),
-    ]
+    used = (  # in the order of REMEDIES
+        peak * table["largest_client"] / (table["key_rate"] * nodes),
+        bits / (table["balancer_gbit"] * 1e9),
+        peak * table["new_connections"] / table["handshakes"],
+        peak * seconds / table["connections"],
+        nodes / table["targets"],
+    )
+    found = [Limit(name, share, remedy) for (name, remedy), share in zip(REMEDIES.items(), used, strict=True)]
     return sorted(found, key=lambda limit: -limit.used)
 
 

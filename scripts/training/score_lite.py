@@ -18,6 +18,7 @@ import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -47,6 +48,8 @@ from model.weights.loading import load_network
 from model.weights.source import EMBEDDED
 from scripts.training.served import Timing, served, served_pipeline, timings
 from scripts.training.train_lite import HELD_OUT, JUDGES
+
+Measures: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  it has no public name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -205,6 +208,12 @@ def _parser() -> argparse.ArgumentParser:
     cut_first.add_argument("work", type=Path)
     cut_first.add_argument("--style", choices=("draw", "sketch"), default="draw", help="default: %(default)s")
     cut_first.set_defaults(measure=_cut)
+    _add_costs(measures)
+    _add_looks(measures, common)
+    return parser
+
+
+def _add_costs(measures: Measures) -> None:
     times = measures.add_parser("times", help="CPU time beside that of whole photos seen at 512, on one thread")
     times.add_argument("photos", type=Path)
     times.add_argument("--scene", choices=("keep", "remove"), default="keep", help="default: %(default)s")
@@ -214,6 +223,9 @@ def _parser() -> argparse.ArgumentParser:
     memory.add_argument("photo", type=Path)
     memory.add_argument("--megapixels", type=float, default=65, help="default: %(default)s")
     memory.set_defaults(measure=_memory)
+
+
+def _add_looks(measures: Measures, common: argparse.ArgumentParser) -> None:
     sheet = measures.add_parser("sheet", parents=[common], help="one photo in many lights and framings")
     sheet.add_argument("photo", type=Path)
     sheet.add_argument("sheet", type=Path, help="picture to write")
@@ -221,7 +233,6 @@ def _parser() -> argparse.ArgumentParser:
     blank = measures.add_parser("blank", parents=[common], help="photos of nobody")
     blank.add_argument("--side", type=int, default=512, help="pixels (default: 512)")
     blank.set_defaults(measure=_blank)
-    return parser
 
 
 if __name__ == "__main__":
