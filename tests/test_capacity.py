@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import capacity
-from scripts.fleet.model import BUSY, DRAWN, REFUSED, Fleet, Outcomes, poisson, simulate
+from scripts.fleet.model import BUSY, DRAWN, Fleet, Outcomes, poisson, simulate
 from scripts.fleet.plan import PRICES, Load, limits, read_prices, size
 from scripts.load.report import percentile
 from scripts.load.times import Measured, PhotoTimes, record
@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_and_another_does_not() -> None:
 
 def test_the_proxy_lets_no_more_in_than_it_does() -> None:
     fleet = Fleet(replace(PLAIN, places=100), under_way=5)
-    assert simulate(fleet, [0.0] * 9).statuses.count(REFUSED) == 4
+    assert simulate(fleet, [0.0] * 9).statuses.count(BUSY) == 4
 
 
 def test_the_balancer_asks_another_node_where_one_is_full() -> None:

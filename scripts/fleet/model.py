@@ -7,7 +7,7 @@ What is modelled, and where it stands in what is served:
 - a node's proxy lets 64 requests in and answers others 503 (limit_conn in deploy/nginx);
 - a node's queue has places, and TorchServe answers 503 when they are taken;
 - workers that draw at the same time share the node's threads (handler/cores.py);
-- clients try again after 429 and 503, as portrait_client/retry.py does.
+- clients try again after 503, as portrait_client/retry.py does.
 """
 
 import random
@@ -21,9 +21,9 @@ import simpy
 
 from scripts.load.times import PhotoTimes
 
-BUSY, REFUSED, DRAWN = int(HTTPStatus.SERVICE_UNAVAILABLE), int(HTTPStatus.TOO_MANY_REQUESTS), int(HTTPStatus.OK)
-RETRY_AFTER = {BUSY: 5.0, REFUSED: 1.0}  # seconds: retry_after in deploy/nginx/nginx.conf
-UNDER_WAY = 64  # limit_conn all in deploy/nginx/photo.conf
+BUSY, DRAWN = int(HTTPStatus.SERVICE_UNAVAILABLE), int(HTTPStatus.OK)
+RETRY_AFTER = 5.0  # seconds: retry_after in deploy/nginx/nginx.conf
+UNDER_WAY = 64  # limit_conn all in deploy/nginx/again.conf
 BACK_OFF, LONGEST, JITTER = 0.5, 8.0, 0.5  # seconds: portrait_client/retry.py
 
 Asked = Generator[simpy.Event, Any, int]  # a request under way; it returns a status
@@ -76,7 +76,7 @@ class Node:
         """Have a photo drawn that is `work` seconds of a worker; return the answer's status."""
         times = self._fleet.times
         if len(self._at_work) + len(self._waiting) >= self._fleet.under_way:
-            return REFUSED
+            return BUSY
         if len(self._at_work) == times.workers and len(self._waiting) >= times.places:
             return BUSY
         photo = _Photo(work, self._env.event())
@@ -215,12 +215,12 @@ class _Clients:
             self.outcomes.tries += counted
             if status == DRAWN or tried == self.fleet.retries:
                 break
-            yield self.env.timeout(self._pause(tried, status))
+            yield self.env.timeout(self._pause(tried))
         if counted:
             self.outcomes.statuses.append(status)
             if status == DRAWN:
                 self.outcomes.seconds.append(self.env.now - began)
 
-    def _pause(self, tried: int, status: int) -> float:
+    def _pause(self, tried: int) -> float:
         own: float = BACK_OFF * 2**tried + self.random.uniform(0, JITTER)
-        return max(min(LONGEST, own), RETRY_AFTER[status])
+        return max(min(LONGEST, own), RETRY_AFTER)
