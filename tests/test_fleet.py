@@ -242,8 +242,8 @@ def worker_of(node: Node) -> psutil.Process:
 
 
 def test_two_nodes_draw_more_than_one(fleet: Fleet) -> None:
-    if usable_cores() < 2:
-        pytest.skip("on one core two nodes draw no more than one")
+    if usable_cores() * (1 - psutil.cpu_percent(2) / 100) < 1.5:  # the canaries take some
+        pytest.skip("two nodes draw more than one where two cores are free, and others are at work on them here")
     both = seconds_of_photos(fleet)
     fleet.front.bash(OUT)
     alone = seconds_of_photos(fleet)
