@@ -13,7 +13,8 @@ from portrait_client.plan import NAME, check_name
 from portrait_client.single import STREAM
 from portrait_client.tokens import KEY_FILE, VARIABLE
 
-ARCHIVE = Path("build", "model-store", "portrait.mar")  # where serve.sh puts it, in a clone
+CARRIED = Path(__file__).with_name("portrait.mar")  # where a wheel has it, if it was built with one
+ARCHIVE = CARRIED if CARRIED.is_file() else Path("build", "model-store", "portrait.mar")  # else serve.sh's, in a clone
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,12 @@ PINS = re.findall(
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a copy of the project, in which an earlier build left something."""
+def wheel(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a copy of the project, in which an earlier build left something, with an archive."""
     copy, output = tmp_path_factory.mktemp("source") / "portrait", tmp_path_factory.mktemp("dist")
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "build", "shared", "__pycache__", "*.egg-info"))
     shutil.copytree(ROOT / "handler", copy / "build" / "lib" / "handler")
+    shutil.copy(archive, copy / "portrait_client" / "portrait.mar")
     return build_wheel(copy, output)
 
 
@@ -61,11 +62,11 @@ def elsewhere(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_wheel_holds_the_client_alone(wheel: Path) -> None:
+def test_the_wheel_holds_the_client_and_the_archive_that_it_was_built_with(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as entries:
         names = [name for name in entries.namelist() if ".dist-info/" not in name]
-    sources = [*(ROOT / "portrait_client").glob("*.py"), ROOT / "portrait_client" / "py.typed"]
-    assert sorted(names) == sorted(str(path.relative_to(ROOT)) for path in sources)
+    sources = [path.name for path in (ROOT / "portrait_client").glob("*.py")]
+    assert sorted(names) == sorted(f"portrait_client/{name}" for name in (*sources, "py.typed", "portrait.mar"))
 
 
 def test_the_wheel_says_what_it_is(metadata: Message) -> None:
@@ -108,10 +109,8 @@ def test_the_command_draws_by_a_server(plain: Environment, elsewhere: Path, serv
         assert max(picture.size) == 96
 
 
-def test_the_command_draws_alone_as_the_server_does(
-    full: Environment, elsewhere: Path, server: Server, archive: Path
-) -> None:
-    sources = {"rest": ("--server", server.rest), "local": ("--local", "--archive", str(archive))}
+def test_the_command_draws_alone_as_the_server_does(full: Environment, elsewhere: Path, server: Server) -> None:
+    sources = {"rest": ("--server", server.rest), "local": ("--local",)}
     for name, way in sources.items():
         done = full.run("portrait", "photo.jpg", "--size", "96", "--out", name, *way, cwd=elsewhere)
         assert (done.returncode, done.stderr) == (0, "")
