@@ -271,7 +271,7 @@ def test_printed_lines_work_and_stop_leaves_nothing(
 ) -> None:
     started = run([*serve, "--background"])
     assert started.returncode == 0, started.stderr
-    assert started.stdout.startswith("A photo takes")  # nothing to install or build
+    assert started.stdout.startswith("A phone's photo takes")  # nothing to install or build
     places, response = re.findall(r"(\d+) requests may wait.* takes (\d+) s for one", started.stdout)[0]
     (told,) = requests.get(f"http://{HOST}:{ports.management}/models/portrait", timeout=20).json()
     assert told["jobQueueStatus"]["remainingCapacity"] == int(places)

@@ -32,5 +32,5 @@ export function canEncode(file) {
 export function layVector(svg, paper) {
   if (!paper) return svg;
   const [head, width, height] = svg.match(/^<svg [^>]*width="(\d+)" height="(\d+)"[^>]*>/);
-  return svg.replace(head, `${head}<rect width="${width}" height="${height}" fill="${paper}"/>`);
+  return svg.replace(head, `${head}\n<rect width="${width}" height="${height}" fill="${paper}"/>`);
 }
