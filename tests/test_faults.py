@@ -231,7 +231,7 @@ def test_javas_death_is_an_error_then_503_and_a_new_start_ends_the_orphans(
 def test_a_full_disk_spoils_no_picture(
     archive: Path, right: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with small_disk(tmp_path / "disk", "96m") as disk:
+    with small_disk(tmp_path / "disk", "256m") as disk:
         monkeypatch.setattr(tempfile, "tempdir", str(disk))
         run = Run(free_ports(), Arrangement(1, 2), False, archive, ensure_java(), disk / "run")
         with serving(run) as server:
