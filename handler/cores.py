@@ -42,10 +42,10 @@ class Cores:
 
     def workers(self) -> int:
         """Workers of this server that have loaded and are there, this one among them."""
-        return sum(map(is_there, self.folder.iterdir()))
+        return sum(map(_is_there, self.folder.iterdir()))
 
 
-def is_there(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     """Whether the worker whose file this is has not ended."""
     return Path("/proc", path.name).exists()
 

@@ -5,19 +5,18 @@ Needs requirements/test.txt, Debian's Chromium and a running page: `bash scripts
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from scripts.pictures.chromium import PATIENCE_MS, chromium
 from scripts.serving.paths import SAMPLE
 
 MOST_MS = 300.0
-PATIENCE_MS = 120_000
 # The page's own marks, and what the browser knows of its first question to the endpoint.
 TIMES = """() => {
     const at = (name) => performance.getEntriesByName(name)[0].startTime;
@@ -45,14 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", default="http://127.0.0.1:8501", help="where it is; default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     options = parser.parse_args(argv)
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        print("Chromium is missing. Install it:  sudo apt-get install -y chromium", file=sys.stderr)
-        return 1
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         visits = [visit(browser, options.page, options.photo) for _ in range(options.rounds)]
-        browser.close()
     return report(visits)
 
 

@@ -207,7 +207,7 @@ class FusedRsu(nn.Module):
             skips.append(x)
         x = self.bottom(x)
         for layer in self.up:
-            x = layer(x, skips.pop())  # the skip is the larger: (B, C, h, w), (B, C, H, W) -> (B, out, H, W)
+            x = layer(x, skips.pop())  # (B, C, h, w), (B, C, H, W) -> (B, out, H, W)
         return self.steps.add(x, entry)
 
 

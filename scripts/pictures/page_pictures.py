@@ -5,20 +5,19 @@ Needs requirements/test.txt, Debian's Chromium and a running page: `bash scripts
 
 import argparse
 import io
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from model.files import whole
+from scripts.pictures.chromium import PATIENCE_MS, chromium
 from scripts.serving.paths import ROOT, SAMPLE
 
 FOLDER = ROOT / "docs"
-PATIENCE_MS = 120_000
 
 
 class Window(NamedTuple):
@@ -43,18 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", default="http://127.0.0.1:8501", help="where it is")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures (default: docs)")
     options = parser.parse_args(argv)
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        print("Chromium is missing. Install it:  sudo apt-get install -y chromium", file=sys.stderr)
-        return 1
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         for window in WINDOWS:
             path = options.out / f"{window.name}.webp"
             with Image.open(io.BytesIO(_look(browser, options.page, window))) as picture, whole(path) as part:
                 picture.save(part, quality=85)
             print(path)
-        browser.close()
     return 0
 
 

@@ -34,7 +34,7 @@ export const FILES = {
   png: ["PNG", "Every pixel as drawn."],
   jpeg: ["JPEG", "Opens everywhere; no transparency."],
   webp: ["WebP", "The smallest file."],
-  svg: ["SVG", "Outlines of the ink, for plotters and prints of any size."],
+  svg: ["SVG", "Layers of ink, for prints of any size; one is for plotters."],
 };
 export const TYPES = { png: "image/png", jpeg: "image/jpeg", webp: "image/webp", svg: "image/svg+xml" };
 export const SUFFIXES = { png: "png", jpeg: "jpg", webp: "webp", svg: "svg" };
