@@ -342,7 +342,7 @@ def test_grpc_tries_again_while_there_is_no_worker(server: Server, monkeypatch: 
         with GrpcPortraitClient(f"127.0.0.1:{server.run.ports.grpc}") as client:
             client.draw(PHOTO, Options(size=64))
     finally:
-        server.scale(1)
+        server.scale(server.run.arrangement.workers)
     assert scaled_up
 
 

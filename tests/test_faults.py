@@ -26,7 +26,7 @@ from scripts.serving.machine import Arrangement
 from scripts.serving.paths import SAMPLE
 from scripts.serving.promise import Promise
 from scripts.serving.readiness import wait_until_ready
-from scripts.serving.server import Run, start, stop
+from scripts.serving.server import SOCKET, SOCKET_PATH_BYTES, Run, start, stop
 from scripts.serving.settings import HOST
 from scripts.serving.state import group_members, read_state
 from tests.tools.faults import busy_worker, filled, small_disk
@@ -228,11 +228,30 @@ def test_javas_death_is_an_error_then_503_and_a_new_start_ends_the_orphans(
         again.wait()
 
 
-def test_a_full_disk_spoils_no_picture(
-    archive: Path, right: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def longest(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield the folder for temporary files, for one test: the longest path in which workers find their sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        room = SOCKET_PATH_BYTES - len(f"{short}//portrait-12345678/{SOCKET}")
+        folder = Path(short, "d" * room)
+        folder.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
+
+def test_a_folder_too_long_for_sockets_is_one_line_and_leaves_nothing(
+    archive: Path, tmp_path: Path, longest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with small_disk(tmp_path / "disk", "256m") as disk:
-        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    longer = longest.with_name(f"{longest.name}d")
+    longer.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(longer))
+    with pytest.raises(SetupError, match=rf"^{longer} is too long .* 108 bytes of 107\..* export TMPDIR=/tmp$"):
+        start(Run(free_ports(), Arrangement(1, 2), False, archive, ensure_java(), tmp_path / "run"), tied=True)
+    assert not list(longer.iterdir())
+
+
+def test_a_full_disk_spoils_no_picture(archive: Path, right: bytes, longest: Path) -> None:
+    with small_disk(longest, "256m") as disk:
         run = Run(free_ports(), Arrangement(1, 2), False, archive, ensure_java(), disk / "run")
         with serving(run) as server:
             with filled(disk):

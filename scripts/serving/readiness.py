@@ -56,6 +56,7 @@ def _report(run: Run, what: str) -> str:
     """Return `what`, where the logs are, and the reason if one is to be found there."""
     console = _console(run)
     reasons = re.findall(r"Failed to load model \S+, exception (.+)", console)
+    reasons = reasons or re.findall(r"MODEL_LOG - (\w*(?:Error|Exception): .+)", console)  # of Python, not of Java
     reasons = reasons or re.findall(r"((?:\w+\.)*\w*(?:Error|Exception): .+)", console)
     lines = reasons[-1:] or console.splitlines()[-SHOWN_LINES:]
     return "\n  ".join([f"{what}. Logs: {run.folder / 'logs'}", *lines])

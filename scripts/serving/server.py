@@ -30,6 +30,10 @@ from scripts.serving.state import State, group_members, is_alive, read_state, st
 from scripts.serving.unpacked import unpack
 
 STOP_SECONDS = 10.0
+# Java meets each worker at a Unix socket, .ts.sock.PORT in its folder for temporary files; unix(7) has 108 bytes for
+# a path and its end, and a worker whose socket has a longer one only ends.
+SOCKET = ".ts.sock.65535"
+SOCKET_PATH_BYTES = 107
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,26 @@ def start(run: Run, tied: bool) -> "subprocess.Popen[bytes]":
     """
     stop(run.folder)  # what an interrupted run may have left
     (run.folder / "logs").mkdir(parents=True, exist_ok=True)
-    temporary = tempfile.mkdtemp(prefix="portrait-")
+    temporary = make_temporary()
     properties = write_settings(run, temporary)
     command = java_command(run, temporary, properties["vmargs"])
     log = run.folder / "logs" / "console.log"
     process = launch(command, run.folder, server_environment(run, temporary), log, tied)
     write_state(run.folder, State(process.pid, start_time(process.pid) or "", temporary))
     return process
+
+
+def make_temporary() -> str:
+    """Make the folder for one server's temporary files. Raises `SetupError` where its workers' sockets do not fit."""
+    temporary = tempfile.mkdtemp(prefix="portrait-")
+    length = len(os.fsencode(Path(temporary, SOCKET)))
+    if length > SOCKET_PATH_BYTES:
+        os.rmdir(temporary)
+        raise SetupError(
+            f"{tempfile.gettempdir()} is too long a path for the sockets that workers have in it: they would have "
+            f"{length} bytes of {SOCKET_PATH_BYTES}. Name a shorter folder for temporary files:  export TMPDIR=/tmp"
+        )
+    return temporary
 
 
 def launch(
