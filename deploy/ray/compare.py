@@ -1,7 +1,7 @@
 """Photos a second of this machine, by Ray and by plain processes in turns: python -m deploy.ray.compare PHOTOS.
 
 Each turn starts anew; its speed is reckoned between the first pictures of all processes and the last picture, so that
-neither pays for its start.
+neither pays for its start. Of Ray's turns it is told as well what all processes hold early and late in them.
 """
 
 import argparse
@@ -11,10 +11,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from deploy.ray.manifest import read_lines
 from deploy.ray.store import Store
@@ -33,12 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     os.environ.update(worker_environment(1))  # both are tuned alike
     turns: dict[str, list[float]] = {"plain": [], "Ray": []}
+    held: list[tuple[float, float]] = []
     for _ in range(given.rounds):
         turns["plain"].append(_speed(_plain(given.archive, given.photos)))
-        turns["Ray"].append(_speed(_by_ray(given.archive, given.photos)))
+        with _sampled() as samples:
+            ends = _by_ray(given.archive, given.photos)
+        turns["Ray"].append(_speed(ends))
+        held.append(_early_and_late(samples, ends))
     for way, speeds in turns.items():
         print(f"{way}: {', '.join(f'{speed:.2f}' for speed in speeds)} photos/s")
     print(f"Ray / plain, medians: {statistics.median(turns['Ray']) / statistics.median(turns['plain']):.3f}")
+    print(f"Ray holds, early and late: {', '.join(f'{early:.0f} and {late:.0f}' for early, late in held)} MB")
     return 0
 
 
@@ -70,6 +79,43 @@ def _by_ray(archive: Path, photos: Path) -> list[float]:
         return [line.at for line in read_lines(Store(target))]
     finally:
         shutil.rmtree(target)
+
+
+@contextmanager
+def _sampled() -> Iterator[list[tuple[float, float]]]:
+    """Yield a list that grows by (time, MB that all descendants of this process hold), every two seconds."""
+    samples: list[tuple[float, float]] = []
+    over = threading.Event()
+
+    def sample() -> None:
+        while not over.wait(2):
+            samples.append((time.time(), sum(map(_megabytes, psutil.Process().children(recursive=True)))))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
+
+
+def _megabytes(process: psutil.Process) -> float:
+    """Return what a process holds that it shares with none; 0 where it has ended."""
+    try:
+        return float(process.memory_full_info().uss) / 1e6
+    except psutil.Error:
+        return 0.0
+
+
+def _early_and_late(samples: Sequence[tuple[float, float]], ends: Sequence[float]) -> tuple[float, float]:
+    """Return the medians of the second and of the last quarter of the time in which pictures came."""
+    first, last = min(ends), max(ends)
+    quarters: list[list[float]] = [[], [], [], []]
+    for at, megabytes in samples:
+        if first <= at < last:
+            quarters[int(4 * (at - first) / (last - first))].append(megabytes)
+    return statistics.median(quarters[1]), statistics.median(quarters[3])
 
 
 def _speed(ends: Sequence[float]) -> float:
