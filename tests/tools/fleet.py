@@ -63,6 +63,11 @@ class Host:
         """Where the others reach it."""
         return HERE[self.name]
 
+    @property
+    def gateway(self) -> str:
+        """Where this host reaches the one that it is wired to: the front, for a node."""
+        return f"{self.address.rpartition('.')[0]}.1"
+
     def running(self, *command: str) -> list[str]:
         """Return what runs a command on this host."""
         return ["ip", "netns", "exec", self.namespace, *command]
