@@ -260,11 +260,8 @@ def test_a_full_disk_spoils_no_picture(archive: Path, right: bytes, longest: Pat
             assert ask(server).content == right
 
 
-def test_a_start_on_a_full_disk_is_one_line_and_leaves_nothing(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with small_disk(tmp_path / "disk", "4m") as disk:
-        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+def test_a_start_on_a_full_disk_is_one_line_and_leaves_nothing(archive: Path, tmp_path: Path, longest: Path) -> None:
+    with small_disk(longest, "4m") as disk:
         run = Run(free_ports(), Arrangement(1, 2), False, archive, ensure_java(), tmp_path / "run")
         with pytest.raises(SetupError, match=r"^.*could not be unpacked.*No space left on device$"):
             start(run, tied=True)
