@@ -193,6 +193,12 @@ def test_a_change_of_any_code_that_builds_an_archive_rebuilds(tree: Path) -> Non
         assert last != before, file
 
 
+def test_a_copy_of_the_checkout_does_not_rebuild(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = inputs_digest("lite")
+    monkeypatch.setattr(record, "ROOT", shutil.copytree(tree, tree / "copy"))
+    assert inputs_digest("lite") == here
+
+
 def test_a_change_of_other_code_does_not_rebuild(tree: Path) -> None:
     before = inputs_digest("lite")
     for file in ("scripts/serve.py", "scripts/bench/race.py", "model/training/train.py", "handler/metrics.yaml"):

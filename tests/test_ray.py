@@ -195,47 +195,37 @@ def test_what_cannot_begin_is_one_line(archive: Path, album: Path, arguments: li
 # On a cluster
 
 
-def test_a_folder_is_drawn_and_what_is_bad_is_told(archive: Path, album: Path, nodes: Any, tmp_path: Path) -> None:
+def test_photos_of_an_object_store_are_drawn_into_it_and_what_is_bad_is_told(
+    archive: Path, album: Path, nodes: Any, s3: dict[str, str], tmp_path: Path
+) -> None:
     mortal = changed(archive, tmp_path, "handler/preprocess.py", _ENDING)
+    store = fsspec.filesystem("s3", use_listings_cache=False)
     (album / "poison.jpg").write_bytes(b"poison")
     (album / "text.jpg").write_text("no photo")
-    target = album / "drawn"  # among the photos, which it does not join
-    arguments = (album, target, "--archive", mortal, "--address", nodes.address, "--price", "0.36")
-    status, output, told = Run(*arguments).end()
+    for path in (*sorted(album.glob("[0-9]*.jpg"))[:4], *album.glob("[npt]*.*")):
+        store.put_file(str(path), f"photos/in/{path.name}")
+    arguments = ("s3://photos/in", "s3://photos/in/drawn", "--archive", mortal, "--address", nodes.address)
+    more = ("--style", "draw,sketch", "--price", "0.36")
+    status, output, told = Run(*arguments, *more).end()
     assert status == 0, told
-    assert f"photos   {PHOTOS + 2}, none before" in output
-    assert f"now      2 bad, {PHOTOS} drawn" in output
+    assert "photos   6, none before" in output
+    assert "now      2 bad, 4 drawn" in output
     assert "photos/s by 1 processes on 1 nodes" in output
     assert "for a million" in output
     assert "skipped  1 .txt" in output
     assert "poison.jpg: the process that draws has ended, with status -6" in told
     assert "text.jpg: " in told
-    assert_all_are_whole(target)
-    assert Counter(fate for (fate,) in fates(target).values()) == {"drawn": PHOTOS, "bad": 2}
-    status, output, _ = Run(*arguments).end()
-    assert (status, output.splitlines()[0]) == (0, f"photos   {PHOTOS + 2}, 2 bad, {PHOTOS} drawn before")
-
-
-def test_photos_of_an_object_store_are_drawn_into_it(
-    archive: Path, album: Path, nodes: Any, s3: dict[str, str]
-) -> None:
-    store = fsspec.filesystem("s3", use_listings_cache=False)
-    for path in sorted(album.glob("[0-9]*.jpg"))[:4]:
-        store.put_file(str(path), f"photos/in/{path.name}")
-    arguments = ("s3://photos/in", "s3://photos/out", "--archive", archive, "--address", nodes.address)
-    status, output, told = Run(*arguments, "--style", "draw,sketch").end()
-    assert (status, "now      4 drawn" in output) == (0, True), told
-    keys = store.find("photos/out")
+    keys = store.find("photos/in/drawn")
     assert sum(key.endswith("-draw.png") for key in keys) == sum(key.endswith("-sketch.png") for key in keys) == 4
-    assert {line.fate for line in read_lines(Store("s3://photos/out"))} == {"drawn"}
-    status, output, _ = Run(*arguments, "--style", "draw,sketch").end()
-    assert (status, output) == (0, "photos   4, 4 drawn before\n")
+    assert Counter(line.fate for line in read_lines(Store("s3://photos/in/drawn"))) == {"drawn": 4, "bad": 2}
+    status, output, _ = Run(*arguments, *more).end()
+    assert (status, output.splitlines()[0]) == (0, "photos   6, 2 bad, 4 drawn before")
 
 
 def test_a_killed_run_goes_on_where_it_was(archive: Path, album: Path, nodes: Any, tmp_path: Path) -> None:
     told = tmp_path / "told"
     telling = changed(archive, tmp_path, "handler/answer.py", _TELLING.format(str(told)))
-    target = tmp_path / "drawn"
+    target = album / "drawn"  # among the photos, which it does not join
     arguments = (album, target, "--archive", telling, "--address", nodes.address)
     first = Run(*arguments)
     wait_for(4, target, first)

@@ -25,6 +25,7 @@ from PIL import Image
 from handler.module_info import FORMS
 from handler.precision import PRECISIONS, offered
 from model.quantization.ranges import PHOTOS
+from model.weights import person
 from scripts.serving import bootstrap, java, lifecycle
 from scripts.serving.arguments import origin
 from scripts.serving.errors import SetupError
@@ -215,13 +216,17 @@ def test_bare_venv_gets_pip_from_the_system(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what a clone has, with the .venv of this one."""
+def checkout(tmp_path_factory: pytest.TempPathFactory, archive: Path) -> Path:
+    """Return what a clone has that has served before: with the .venv of this one, and an archive."""
     root = tmp_path_factory.mktemp("a checkout")
     for name in CARRIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, root / name)
     (root / ".venv").symlink_to(Path(sys.prefix))
+    shutil.copytree(archive.parent, root / "build" / "model-store", ignore=shutil.ignore_patterns("*.lock"))
+    (root / "build" / "person").mkdir()
+    for model in person.cached():
+        shutil.copy(model, root / "build" / "person")
     return root
 
 
@@ -232,13 +237,10 @@ def ports() -> Ports:
 
 @pytest.fixture(scope="module")
 def command(checkout: Path, ports: Ports, small_weights: Path) -> list[str]:
-    """Return the command that serves from `checkout`, run once so that the archive is there."""
+    """Return the command that serves from `checkout`."""
     offset = str(ports.rest - Ports.rest)
     command = ["bash", str(checkout / "scripts" / "serve.sh"), "--port-offset", offset]
-    command += ["--weights", str(small_weights)]
-    subprocess.run([*command, "--background"], check=True, capture_output=True)
-    subprocess.run([*command, "--stop"], check=True, capture_output=True)
-    return command
+    return [*command, "--weights", str(small_weights)]
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def write_record(archive: Path, record: Record) -> None:
 def inputs_digest(weights: str, calibration: Path | None = None) -> str:
     """SHA-256 over all that an archive is made of, the photos in `calibration` among it.
 
-    `weights` are auto, hub, lite or a file; no network is asked.
+    `weights` are auto, hub, lite or a file; no network is asked. A checkout that is moved or copied keeps it.
     """
     digest = hashlib.sha256(f"{weights}\0{calibration or ''}".encode())
     paths = [path for pattern in (*CODE, *PINNED_WEIGHTS) for path in sorted(ROOT.glob(pattern))]
@@ -65,5 +65,6 @@ def inputs_digest(weights: str, calibration: Path | None = None) -> str:
         paths += sorted(calibration.iterdir())
     for path in paths:
         if path.is_file():
-            digest.update(f"{path}\0{sha256_of(path)}\0".encode())
+            name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+            digest.update(f"{name}\0{sha256_of(path)}\0".encode())
     return digest.hexdigest()
