@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.load.loops import Target, client, closed_loop, open_loop, send
 from scripts.load.processes import held
-from scripts.load.report import RECOVERY_SECONDS, Run, broken_promises, drawn_after, measured, text
+from scripts.load.report import RECOVERY_SECONDS, Run, broken_promises, drawn_after, measured, pace, text
 from scripts.load.times import PhotoTimes, places_of, record
 from scripts.load.traffic import Call, Shares, hostile, photos, traffic
 from scripts.serving.arguments import add_max_wait
@@ -71,17 +71,16 @@ async def _measured(options: argparse.Namespace) -> tuple[Run, PhotoTimes]:
         seconds = options.find_seconds if options.json else 0.0
         singly = drawn_after(await closed_loop(target, calm, 1, seconds))
         together = drawn_after(await closed_loop(target, calm, workers, seconds))
-        found = drawn_after(await closed_loop(target, calm, AT_ONCE, options.find_seconds))
-        if not found:
+        capacity = pace(await closed_loop(target, calm, AT_ONCE, options.find_seconds), options.find_seconds)
+        if not capacity:
             raise SystemExit(f"{target.url} draws nothing")
-        capacity = len(found) / options.find_seconds
         before = held(folder)
         calls = traffic(good, hostile(options.hostile_photos), Shares(options.hostile, options.leaving), options.seed)
         rate, began = options.times * capacity, time.monotonic()
         outcomes = await open_loop(target, calls, rate, options.seconds, options.seed)
         recovery = await _recovery_seconds(target, usual, alone, began + options.seconds)
         run = Run(capacity, alone, rate, options.seconds, outcomes, recovery, before, held(folder))
-        return run, PhotoTimes(workers, places, singly, together)
+        return run, PhotoTimes(workers, places, singly, together, capacity)
 
 
 async def _recovery_seconds(target: Target, usual: Call, alone: float, since: float) -> float:

@@ -17,7 +17,7 @@ from scripts.load.times import Measured, PhotoTimes, record
 
 ENDLESS = 10**9
 # one second of a worker, whoever else is at work
-PLAIN = PhotoTimes(1, ENDLESS, [1.0], [1.0])
+PLAIN = PhotoTimes(1, ENDLESS, [1.0], [1.0], 1.0)
 SECONDS, WARM_UP = 20_000.0, 500.0
 
 
@@ -30,7 +30,7 @@ def exponential(chance: random.Random) -> float:
 
 
 def queue(workers: int, rate: float, work: Callable[[random.Random], float], places: int = ENDLESS) -> Outcomes:
-    times = replace(PLAIN, workers=workers, places=places)
+    times = replace(PLAIN, workers=workers, places=places, capacity=workers)
     fleet = Fleet(times, under_way=ENDLESS)
     return simulate(fleet, poisson(rate, SECONDS * max(1, 2 / rate) / 2, 1), 2, WARM_UP, work)
 
@@ -67,14 +67,27 @@ def test_without_places_so_many_are_refused_as_erlang_says(workers: int, rate: f
     assert queue(workers, rate, exponential, places=0).refused() == pytest.approx(erlang_b(workers, rate), rel=0.1)
 
 
-def test_workers_that_share_all_threads_are_one_server() -> None:
-    """Two workers of which one alone is twice as fast: M/M/1 at twice the rate, by its mean."""
-    times = replace(PLAIN, workers=2, alone=[0.5])
+def test_two_workers_of_which_one_alone_is_twice_as_fast_are_between_one_server_and_two() -> None:
+    """M/M/1 of twice the speed, where a photo gets all threads that become free, and M/M/2, where it never does."""
+    times = replace(PLAIN, workers=2, alone=[0.5], capacity=2)
     outcomes = simulate(Fleet(times, under_way=ENDLESS), poisson(1.4, SECONDS, 3), 4, WARM_UP, exponential)
-    assert mean(outcomes.seconds) == pytest.approx(1 / (2 - 1.4), rel=0.1)
+    assert 1 / (2 - 1.4) < mean(outcomes.seconds) < 1 + erlang_c(2, 1.4) / (2 - 1.4)
 
 
-BUSY_NODE = replace(PLAIN, workers=2, places=3, alone=[0.6])
+def test_a_photo_keeps_its_threads_to_its_end() -> None:
+    times = replace(PLAIN, workers=2, alone=[0.5], capacity=2)
+    # the first has two threads and, from 0.25 on, two thirds of the cores; then the second has its one thread
+    first, second = simulate(Fleet(times), [0.0, 0.25]).seconds
+    assert first == pytest.approx(0.25 + 0.5 / (4 / 3))
+    assert second == pytest.approx(0.375 + 0.75)
+
+
+def test_what_no_worker_spends_is_added_once() -> None:
+    outcomes = simulate(Fleet(replace(PLAIN, together=[1.2], alone=[1.2], places=1)), [0.0, 0.5])
+    assert outcomes.seconds == pytest.approx([1.2, 1.7])
+
+
+BUSY_NODE = replace(PLAIN, workers=2, places=3, alone=[0.6], capacity=2)
 
 
 @pytest.mark.parametrize("nodes", [1, 3])
@@ -111,14 +124,14 @@ def test_the_balancer_asks_another_node_where_one_is_full() -> None:
 def test_bursts_keep_the_average_and_make_people_wait() -> None:
     calm, bursts = (list(poisson(20.0, 3_000, 6, burst)) for burst in (1.0, 4.0))
     assert len(calm) == pytest.approx(len(bursts), rel=0.05)
-    fleet = Fleet(replace(PLAIN, workers=40))
+    fleet = Fleet(replace(PLAIN, workers=40, capacity=40))
     waits = [percentile(simulate(fleet, sent[:6_000]).seconds, 95) for sent in (calm, bursts)]
     assert waits[0] < 1.1 < waits[1]
 
 
 # The command
 
-QUICK = replace(PLAIN, workers=4, places=10, alone=[0.2], together=[0.3, 0.4, 0.5])
+QUICK = replace(PLAIN, workers=4, places=10, alone=[0.2], together=[0.3, 0.4, 0.5], capacity=10)
 
 
 def test_a_larger_load_takes_more_nodes_and_a_longer_wait_fewer() -> None:
@@ -158,7 +171,7 @@ def test_the_command_answers_and_compares(measured: Path, capsys: pytest.Capture
 
 def test_a_model_that_is_far_from_what_was_measured_is_told(measured: Path, tmp_path: Path) -> None:
     slow = tmp_path / "slow.json"
-    record(slow, replace(QUICK, together=[1.0]), Measured([], [], []))
+    record(slow, replace(QUICK, together=[1.0], capacity=4), Measured([], [], []))
     assert capacity.main(["--times", str(slow), "--against", str(measured)]) == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from scripts import loadtest
 from scripts.load.loops import NO_ANSWER, Outcome, Target, client, closed_loop, open_loop, send
 from scripts.load.processes import Held
-from scripts.load.report import Run, broken_promises, percentile
+from scripts.load.report import Run, broken_promises, pace, percentile
 from scripts.load.times import read_measured, read_times
 from scripts.load.traffic import Call, Shares, hostile, photos, traffic
 from tests.tools.serving import Server
@@ -102,6 +102,13 @@ def test_a_run_as_promised_breaks_no_promise(run: Run) -> None:
 def test_a_broken_promise_is_named(run: Run, broken: str) -> None:
     (named,) = broken_promises(run, 5)
     assert named.startswith(broken)
+
+
+def test_what_is_drawn_after_the_end_takes_its_time() -> None:
+    in_time, late = Outcome("good", 200, 1, began=9), Outcome("good", 200, 3, began=9.5)
+    assert pace([in_time] * 10, 10) == 1
+    assert pace([*[Outcome("good", 200, 1)] * 9, late], 10) == 10 / 12.5
+    assert pace([], 10) == 0
 
 
 def test_percentiles_are_of_what_there_is() -> None:

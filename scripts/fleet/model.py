@@ -6,7 +6,7 @@ What is modelled, and where it stands in what is served:
   after 503 (HAProxy's leastconn and retry-on);
 - a node's proxy lets 64 requests in and answers others 503 (limit_conn in deploy/nginx);
 - a node's queue has places, and TorchServe answers 503 when they are taken;
-- workers that draw at the same time share the node's threads (handler/cores.py);
+- a worker that begins a photo while most are idle has others' threads for it, to its end (handler/cores.py);
 - clients try again after 503, as portrait_client/retry.py does.
 """
 
@@ -19,12 +19,14 @@ from typing import Any
 
 import simpy
 
-from scripts.load.times import PhotoTimes
+from scripts.load.times import SHARED, PhotoTimes
 
 BUSY, DRAWN = int(HTTPStatus.SERVICE_UNAVAILABLE), int(HTTPStatus.OK)
 RETRY_AFTER = 5.0  # seconds: retry_after in deploy/nginx/nginx.conf
 UNDER_WAY = 64  # limit_conn all in deploy/nginx/again.conf
 BACK_OFF, LONGEST, JITTER = 0.5, 8.0, 0.5  # seconds: portrait_client/retry.py
+
+NOTHING = 1e-9  # seconds of a worker: less is rounding
 
 Asked = Generator[simpy.Event, Any, int]  # a request under way; it returns a status
 
@@ -58,15 +60,16 @@ class Outcomes:
 
 @dataclass(eq=False)
 class _Photo:
-    left: float  # seconds of a worker among busy ones
+    left: float  # seconds of a worker with one thread
     drawn: simpy.Event
+    threads: int = 1  # settled when it is begun, as in handler/cores.py
 
 
 class Node:
     """A node's proxy, queue and workers."""
 
     def __init__(self, env: simpy.Environment, fleet: Fleet, outcomes: Outcomes) -> None:
-        self._env, self._fleet, self._outcomes = env, fleet, outcomes
+        self._env, self._fleet, self._outcomes, self._gain = env, fleet, outcomes, fleet.times.gain
         self._waiting: deque[_Photo] = deque()
         self._at_work: list[_Photo] = []
         self._since = 0.0
@@ -86,36 +89,38 @@ class Node:
         yield photo.drawn
         return DRAWN
 
-    def _speed(self) -> float:
-        """Return how fast each photo goes now: alone it has others' threads, but no more than there are."""
-        return min(self._fleet.times.gain, self._fleet.times.workers / len(self._at_work))
+    def _speeds(self) -> list[float]:
+        """Return how fast each photo goes now: with more threads by the gain, and slower where they outnumber cores."""
+        crowd = min(1.0, self._fleet.times.workers / sum(photo.threads for photo in self._at_work))
+        return [crowd * (self._gain if photo.threads > 1 else 1.0) for photo in self._at_work]
 
     def _advance(self) -> None:
         """Take off what was drawn since the last event."""
         if self._at_work:
             passed = self._env.now - self._since
             self._outcomes.busy_seconds += passed * len(self._at_work)
-            drawn = passed * self._speed()
-            for photo in self._at_work:
-                photo.left -= drawn
+            for photo, speed in zip(self._at_work, self._speeds(), strict=True):
+                photo.left -= passed * speed
         self._since = self._env.now
 
     def _plan(self) -> None:
         """Fill the workers and reckon when the next photo is done."""
-        while self._waiting and len(self._at_work) < self._fleet.times.workers:
+        workers = self._fleet.times.workers
+        while self._waiting and len(self._at_work) < workers:
             self._at_work.append(self._waiting.popleft())
+            shares = self._gain > 1 and SHARED * len(self._at_work) <= workers
+            self._at_work[-1].threads = SHARED if shares else 1
         self._plans += 1
         if self._at_work:
-            soonest = max(0.0, min(photo.left for photo in self._at_work)) / self._speed()
-            timer = self._env.timeout(soonest, self._plans)
+            soonest = min(photo.left / speed for photo, speed in zip(self._at_work, self._speeds(), strict=True))
+            timer = self._env.timeout(max(0.0, soonest), self._plans)
             timer.callbacks.append(self._end)
 
     def _end(self, timer: simpy.Event) -> None:
         if timer.value != self._plans:
             return
         self._advance()
-        least = min(photo.left for photo in self._at_work)
-        for photo in [photo for photo in self._at_work if photo.left <= least]:
+        for photo in [photo for photo in self._at_work if photo.left < NOTHING]:
             self._at_work.remove(photo)
             photo.drawn.succeed()
         self._plan()
@@ -184,8 +189,9 @@ def simulate(
     """
     env, outcomes, random_ = simpy.Environment(), Outcomes(), random.Random(seed)
     balancer = Balancer([Node(env, fleet, outcomes) for _ in range(fleet.nodes)], fleet.second_try)
-    drawn = work or (lambda chance: chance.choice(fleet.times.together))
-    client = _Clients(env, fleet, balancer, outcomes, random_)
+    works = fleet.times.work
+    drawn = work or (lambda chance: chance.choice(works))
+    client = _Clients(env, fleet, balancer, outcomes, random_, fleet.times.outside)
 
     def source() -> Generator[simpy.Event, Any, None]:
         for at in arrivals:
@@ -205,6 +211,7 @@ class _Clients:
     balancer: Balancer
     outcomes: Outcomes
     random: random.Random
+    outside: float  # seconds of each photo that is drawn
 
     def ask(self, work: float, counted: bool) -> Generator[simpy.Event, Any, None]:
         """Send a photo, again where that may help, and take note of its end."""
@@ -219,7 +226,7 @@ class _Clients:
         if counted:
             self.outcomes.statuses.append(status)
             if status == DRAWN:
-                self.outcomes.seconds.append(self.env.now - began)
+                self.outcomes.seconds.append(self.env.now - began + self.outside)
 
     def _pause(self, tried: int) -> float:
         own: float = BACK_OFF * 2**tried + self.random.uniform(0, JITTER)

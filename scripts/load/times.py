@@ -12,6 +12,8 @@ import yaml
 from model.files import write_whole
 from scripts.serving.settings import read_properties
 
+SHARED = 2  # threads of a photo that has the others' as well, on the two cores that were measured: handler/cores.py
+
 
 @dataclass(frozen=True)
 class PhotoTimes:
@@ -21,16 +23,24 @@ class PhotoTimes:
     places: int  # of its queue
     alone: Sequence[float]  # one after another
     together: Sequence[float]  # as many at once as there are workers
+    capacity: float  # photos a second while some are always waiting
+
+    @property
+    def outside(self) -> float:
+        """Seconds of a photo in which no worker has it: on its way in and out."""
+        return max(0.0, statistics.mean(self.together) - self.workers / self.capacity)
+
+    @property
+    def work(self) -> list[float]:
+        """Seconds of a worker that has one thread, of each photo of `together`."""
+        share = self.workers / self.capacity / statistics.mean(self.together)
+        return [seconds * share for seconds in self.together]
 
     @property
     def gain(self) -> float:
-        """How much sooner a photo is drawn that has the threads of all workers."""
-        return max(1.0, statistics.mean(self.together) / statistics.mean(self.alone))
-
-    @property
-    def capacity(self) -> float:
-        """Photos a second that the node draws at most."""
-        return self.workers / statistics.mean(self.together)
+        """How much sooner a worker draws that has `SHARED` threads."""
+        alone = statistics.mean(self.alone) - self.outside
+        return min(float(SHARED), max(1.0, self.workers / self.capacity / alone)) if alone > 0 else float(SHARED)
 
     def on(self, cores: int, speed: float) -> "PhotoTimes":
         """Return the times of a node with so many cores, a worker for each, `speed` times as fast.
@@ -40,7 +50,7 @@ class PhotoTimes:
         grown = cores * speed / self.workers
         together = [seconds / speed for seconds in self.together]
         alone = [seconds / speed for seconds in self.alone]
-        return PhotoTimes(cores, max(1, round(self.places * grown)), alone, together)
+        return PhotoTimes(cores, max(1, round(self.places * grown)), alone, together, self.capacity * grown)
 
 
 @dataclass(frozen=True)
