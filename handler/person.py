@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.arrays import LineMap, Mask, Photo, View
+from handler.arrays import LineMap, Mask, Photo, Plane, Region, View
 from handler.guided import UNIT, guided, unit_size
 from handler.mask import subject_mask
 
@@ -31,6 +31,10 @@ ROOM = 16  # around it, where the person is drawn: more than `WIDENED` and what 
 FEWEST = 0.004  # share of the photo that is surely a person; with less there is nobody
 WIDENED = 7
 SOFTNESS = 2.0
+# A part of the mask that lies farther from what the lines enclose and is less sure, on average, is nobody's. Looked at
+# on 80 portraits: passers-by out of focus and walls have at most 0.61, what is the person's at least 0.87.
+BESIDE, DOUBTFUL = 12, 0.75
+TRACE = 0.02  # of the mask, that joins a part
 
 
 class PersonFinder:
@@ -107,12 +111,38 @@ def settled(mask: Mask | None, lines: LineMap) -> Mask:
 
     The lines are those of the photo that `cut` made. They decide where the model is unsure, as between locks of hair,
     and have no say where it is sure of the scene: what they enclose there is wall. Where nobody was found they decide
-    alone; where there is no line either, all of the picture is kept.
+    alone; where there is no line either, all of the picture is kept. Who is out of focus in the scene is neither drawn
+    by the network nor sure to the model, and goes.
     """
     drawn = subject_mask(lines)
-    if mask is not None:
-        return np.where(mask > 0, np.maximum(mask, drawn), mask)
-    return drawn if drawn.any() else np.ones_like(lines)
+    if mask is None:
+        return drawn if drawn.any() else np.ones_like(lines)
+    if drawn.any():
+        mask = _without_doubtful(mask, drawn)
+    return np.where(mask > 0, np.maximum(mask, drawn), mask)
+
+
+def _without_doubtful(mask: Mask, drawn: Mask) -> Mask:
+    """Drop parts of a mask beside what is drawn of which the model is not sure; all are float32 (H, W) in [0, 1]."""
+    size = unit_size(mask.shape)
+    small, enclosed = (cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA) for plane in (mask, drawn))
+    reach = BESIDE * max(size) / UNIT
+    inside = (enclosed > SURE).astype(np.uint8)
+    beside = (_distance(inside) > reach) & (small > TRACE)
+    number, parts = cv2.connectedComponents(beside.astype(np.uint8))
+    areas, sums = (np.bincount(parts.ravel(), weights, number) for weights in (None, small.ravel()))
+    doubtful = sums < DOUBTFUL * areas
+    doubtful[0] = False  # all that is in no part
+    if not doubtful.any():
+        return mask
+    gone = (_distance(doubtful[parts].astype(np.uint8)) <= reach) & (inside == 0)
+    left = cv2.GaussianBlur(1 - gone.astype(np.float32), (0, 0), SOFTNESS)
+    return mask * cv2.resize(left, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _distance(region: Region) -> Plane:
+    """Return how far each pixel is from a region, which is not empty: float32 (H, W)."""
+    return cv2.distanceTransform(1 - region, cv2.DIST_L2, 5)
 
 
 def widened(mask: Mask) -> Mask:

@@ -122,12 +122,27 @@ def test_lines_decide_where_the_model_is_unsure_and_not_where_it_is_sure() -> No
     lines = sitter.lines(256)
     drawn = subject_mask(lines)
     unsure = drawn.copy()
-    unsure[:, :128] = 0.3
+    unsure[:, :128][cv2.dilate(drawn, np.ones((7, 7)))[:, :128] > 0] = 0.3
     assert np.array_equal(settled(unsure, lines), np.maximum(unsure, drawn))
     sure = drawn.copy()
     sure[:, :128] = 0
     assert np.array_equal(settled(sure, lines), sure)
     assert np.array_equal(settled(None, lines), drawn)
+
+
+@pytest.mark.parametrize("side", [256, 1024])
+def test_who_is_neither_drawn_nor_sure_is_left_out(side: int) -> None:
+    lines = sitter.lines(side)
+    drawn = subject_mask(lines)
+    passer_by = slice(side // 10, side // 2), slice(0, side // 8)
+    assert drawn[passer_by].max() == 0
+    for sure, kept in ((0.5, False), (0.95, True)):
+        mask = drawn.copy()
+        mask[passer_by] = sure
+        left = settled(mask, lines)
+        assert (left[passer_by].mean() > 0.9 * sure) == kept
+        assert kept or left[passer_by].max() < 0.02
+        assert np.array_equal(left[:, side // 4 :], drawn[:, side // 4 :])
 
 
 def test_where_nobody_and_no_line_is_everything_is_kept() -> None:
