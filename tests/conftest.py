@@ -80,11 +80,11 @@ def finders() -> Finders:
 
 
 @pytest.fixture(scope="session")
-def archive(small_weights: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """portrait.mar of `small_weights`, built by the command, once for all processes that test side by side."""
+def archive(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """portrait.mar of the embedded weights, built by the command, once for all processes that test side by side."""
     base = tmp_path_factory.getbasetemp()
     archive = (base if worker_id == "master" else base.parent) / "model-store" / "portrait.mar"
-    command = [sys.executable, "-m", "scripts.build_archive", "--weights", str(small_weights), "--output", str(archive)]
+    command = [sys.executable, "-m", "scripts.build_archive", "--weights", "lite", "--output", str(archive)]
     archive.parent.mkdir(exist_ok=True)
     with FileLock(archive.with_suffix(".lock")):
         if not archive.exists():

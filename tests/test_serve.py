@@ -236,11 +236,11 @@ def ports() -> Ports:
 
 
 @pytest.fixture(scope="module")
-def command(checkout: Path, ports: Ports, small_weights: Path) -> list[str]:
+def command(checkout: Path, ports: Ports) -> list[str]:
     """Return the command that serves from `checkout`."""
     offset = str(ports.rest - Ports.rest)
     command = ["bash", str(checkout / "scripts" / "serve.sh"), "--port-offset", offset]
-    return [*command, "--weights", str(small_weights)]
+    return [*command, "--weights", "lite"]
 
 
 @pytest.fixture
