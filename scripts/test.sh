@@ -25,4 +25,4 @@ fi
 .venv/bin/ruff format --check .
 .venv/bin/mypy
 # Two processes, a file of tests each: alone, one waits for servers to start for a third of the time.
-exec .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"

@@ -26,8 +26,6 @@ from scripts.serving.paths import ROOT
 from scripts.serving.server import Run
 from tests.tools.serving import Server, Stubs, free_ports, make_stubs, serving
 
-# Begun first, so that at the end no process is left alone with one of them.
-LONG = ("test_ray.py", "test_docs.py", "test_serve.py", "test_fleet.py")
 INSTRUCTION_SETS = ("avx2", "avx512_f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "dot", "i8mm")
 
 # A shell that starts the tests in the background lets them, and so what they start, ignore SIGINT.
@@ -43,11 +41,6 @@ def pytest_report_header() -> list[str]:
         f"CPU: {has['architecture']}, {', '.join(sets)}; oneDNN is held down to {os.environ.get('ONEDNN_MAX_CPU_ISA')}",
         f"draws in {', '.join(here)}; skipped: what needs {', '.join(missing) or 'nothing else'}",
     ]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the longest files come first, and the others in their order."""
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ _BLOCK = re.compile(
 _PORT = re.compile(r"(?<=:)(808[0-2]|707[01])\b")
 _SERVE = re.compile(r"\bscripts/serve\.sh\b(?!.*(--stop|--help))")
 _SERVE_IN_FRONT = re.compile(_SERVE.pattern + r"(?!.*--background)")
-_TIMEOUT = 240
+_TIMEOUT = 600  # a machine with other work takes minutes to build an archive
 _LEFT_BEHIND = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
 
 
