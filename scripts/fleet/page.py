@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt
 
 PAGE = ROOT / "docs" / "capacity.md"
 DECADES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # photos a second
-P95, BURST = 2.0, 2.0
+P95, BURST = 3.0, 2.0
 LOADS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)  # shares of what nodes draw at most
 FLEETS = (1, 2, 10)
 _GENERATED, _END = "<!-- made by python -m scripts.capacity --page -->", "<!-- end -->"
