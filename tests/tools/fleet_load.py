@@ -7,6 +7,7 @@ for photos and what became of a load on both, which are held against the model (
 import argparse
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -29,18 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", default="300", help="how long; default: %(default)s")
     given = parser.parse_args(argv)
     folder = given.folder.resolve()
-    (folder / "front").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     one, both = folder / "one.json", folder / "both.json"
     with ExitStack() as stack:
         made = stack.enter_context(hosts())
-        nodes = [Node(made[name], ensure_java(), folder / name) for name in ("a", "b")]
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-")))
+        (own / "front").mkdir()
+        nodes = [Node(made[name], ensure_java(), own / name) for name in ("a", "b")]
         for node in nodes:
             stack.callback(node.stop)
         starting = stack.enter_context(ThreadPoolExecutor(len(nodes)))  # its threads stay as long as the nodes
         for started in [starting.submit(node.start, ARCHIVE) for node in nodes]:
             started.result()
         _load(nodes[0], one, f"http://{nodes[0].host.address}:8000/{PREDICT}", "0.5", "20")
-        front = stack.enter_context(balancing(made["front"], folder / "front", {}))
+        front = stack.enter_context(balancing(made["front"], own / "front", {}))
         for name in made.keys() - {"front"}:
             front.wait_for(name, "UP")
         _load(nodes[0], both, f"http://{nodes[0].host.gateway}:8000/{PREDICT}", given.times, given.seconds)
