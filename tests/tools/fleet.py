@@ -222,6 +222,8 @@ def balancing(host: Host, folder: Path, seconds: Mapping[str, int]) -> Iterator[
         command = [HAPROXY or "haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
         process = subprocess.Popen(command, env=_environment(), stdout=log, stderr=log)
     try:
+        while process.poll() is None and not (folder / "portrait.sock").exists():
+            time.sleep(0.05)
         yield Front(host, folder)
     finally:
         process.terminate()

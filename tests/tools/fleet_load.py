@@ -1,7 +1,8 @@
 """Two nodes behind HAProxy under load, for the model of a fleet: python -m tests.tools.fleet_load FOLDER.
 
 Needs root, nginx and HAProxy (tests/tools/fetch_*.sh), and this machine for itself. Into FOLDER go what one node takes
-for photos and what became of a load on both, which are held against the model (scripts/capacity.py).
+for photos, unless it is there, and what became of a load on both, which are held against the model
+(scripts/capacity.py).
 """
 
 import argparse
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         starting = stack.enter_context(ThreadPoolExecutor(len(nodes)))  # its threads stay as long as the nodes
         for started in [starting.submit(node.start, ARCHIVE) for node in nodes]:
             started.result()
-        _load(nodes[0], one, f"http://{nodes[0].host.address}:8000/{PREDICT}", "0.5", "20")
+        if not one.exists():
+            _load(nodes[0], one, f"http://{nodes[0].host.address}:8000/{PREDICT}", "0.5", "20")
         front = stack.enter_context(balancing(made["front"], own / "front", {}))
         for name in made.keys() - {"front"}:
             front.wait_for(name, "UP")
