@@ -125,9 +125,11 @@ def settled(mask: Mask | None, lines: LineMap) -> Mask:
 
 def _without_doubtful(mask: Mask, drawn: Mask) -> Mask:
     """Drop parts of a mask beside what is drawn of which the model is not sure; all are float32 (H, W) in [0, 1]."""
-    size = unit_size(mask.shape)
-    small, enclosed = (cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA) for plane in (mask, drawn))
-    reach = BESIDE * max(size) / UNIT
+    # half of the usual size: parts are large, and their edge is soft
+    height, width = (max(1, side // 2) for side in unit_size(mask.shape))
+    small, enclosed = (cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in (mask, drawn))
+    unit = max(height, width) / UNIT
+    reach = BESIDE * unit
     inside = (enclosed > SURE).astype(np.uint8)
     beside = (_distance(inside) > reach) & (small > TRACE)
     number, parts = cv2.connectedComponents(beside.astype(np.uint8))
@@ -137,7 +139,7 @@ def _without_doubtful(mask: Mask, drawn: Mask) -> Mask:
     if not doubtful.any():
         return mask
     gone = (_distance(doubtful[parts].astype(np.uint8)) <= reach) & (inside == 0)
-    left = cv2.GaussianBlur(1 - gone.astype(np.float32), (0, 0), SOFTNESS)
+    left = cv2.GaussianBlur(1 - gone.astype(np.float32), (0, 0), SOFTNESS * unit)
     return mask * cv2.resize(left, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
