@@ -25,11 +25,10 @@ from PIL import Image, ImageOps
 from handler.module_info import FORMS
 from scripts.container import drain
 from scripts.serving import canary
-from scripts.serving.java import ensure_java
 from scripts.serving.machine import usable_cores
 from scripts.serving.paths import PYTHON, ROOT, SAMPLE
 from tests.tools.documents import blocks_of
-from tests.tools.fleet import DEPLOY, HAPROXY, SOCAT, Front, Node, NoNamespacesError, balancing, hosts
+from tests.tools.fleet import DEPLOY, HAPROXY, SOCAT, Front, Node, NoNamespacesError, balancing, two_nodes
 from tests.tools.proxy import NGINX
 from tests.tools.serving import Stubs
 
@@ -88,21 +87,14 @@ def other_archive(archive: Path, module_folder: Path, tmp_path_factory: pytest.T
 @pytest.fixture(scope="module")
 def fleet(archive: Path, other_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    (folder / "front").mkdir()
-    (folder / "front" / "photo.jpg").write_bytes(PHOTOS[0])
     with ExitStack() as stack:
         try:
-            made = stack.enter_context(hosts())
+            host, a, b = stack.enter_context(two_nodes(archive, folder))
         except NoNamespacesError as error:
             pytest.skip(f"no network namespaces can be made here: {error}")
-        nodes = [Node(made[name], ensure_java(), folder / name) for name in ("a", "b")]
-        for node in nodes:
-            stack.callback(node.stop)
-        starting = stack.enter_context(ThreadPoolExecutor(len(nodes)))  # its threads stay as long as the nodes
-        for started in [starting.submit(node.start, archive) for node in nodes]:
-            started.result()
-        front = stack.enter_context(balancing(made["front"], folder / "front", HASTE))
-        running = Fleet(front, nodes[0], nodes[1], archive, other_archive, {})
+        (folder / "front" / "photo.jpg").write_bytes(PHOTOS[0])
+        front = stack.enter_context(balancing(host, folder / "front", HASTE))
+        running = Fleet(front, a, b, archive, other_archive, {})
         for name, node in (("a", running.a), ("b", running.b)):
             running.learn(node)
             front.wait_for(name, "UP")

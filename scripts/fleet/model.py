@@ -6,7 +6,7 @@ What is modelled, and where it stands in what is served:
   after 503 (HAProxy's leastconn and retry-on);
 - a node's proxy lets 64 requests in and answers others 503 (limit_conn in deploy/nginx);
 - a node's queue has places, and TorchServe answers 503 when they are taken;
-- a worker that begins a photo while most are idle has others' threads for it, to its end (handler/cores.py);
+- a worker that begins a photo while at most half are at work has others' threads, to its end (handler/cores.py);
 - clients try again after 503, as portrait_client/retry.py does.
 """
 

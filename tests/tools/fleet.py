@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import grpc
 import psutil
 import requests
 
+from scripts.serving.java import ensure_java
 from scripts.serving.machine import Arrangement
 from scripts.serving.paths import BUILD, ROOT
 from scripts.serving.server import Run
@@ -152,6 +154,24 @@ class Node:
         pids += [process.pid for process in (nginx, *nginx.children())] if nginx else []
         for pid in pids:
             os.kill(pid, number)
+
+
+@contextmanager
+def two_nodes(archive: Path, folder: Path) -> Iterator[tuple[Host, Node, Node]]:
+    """Yield the host of the front, and nodes a and b that draw; raises `NoNamespacesError` as `hosts` does.
+
+    They keep their files in `folder`, where the front has a folder of its own.
+    """
+    (folder / "front").mkdir()
+    with ExitStack() as stack:
+        made = stack.enter_context(hosts())
+        a, b = (Node(made[name], ensure_java(), folder / name) for name in LISTED)
+        for node in (a, b):
+            stack.callback(node.stop)
+        starting = stack.enter_context(ThreadPoolExecutor(2))  # its threads stay as long as the nodes
+        for started in [starting.submit(node.start, archive) for node in (a, b)]:
+            started.result()
+        yield made["front"], a, b
 
 
 @dataclass(frozen=True)

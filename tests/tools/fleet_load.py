@@ -10,15 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 from portrait_client.arguments import ARCHIVE
 from scripts import capacity
-from scripts.serving.java import ensure_java
 from scripts.serving.paths import PYTHON, ROOT
-from tests.tools.fleet import Node, balancing, hosts
+from tests.tools.fleet import LISTED, Node, balancing, two_nodes
 
 PREDICT = "predictions/portrait"
 
@@ -33,22 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     one, both = folder / "one.json", folder / "both.json"
-    with ExitStack() as stack:
-        made = stack.enter_context(hosts())
-        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-")))
-        (own / "front").mkdir()
-        nodes = [Node(made[name], ensure_java(), own / name) for name in ("a", "b")]
-        for node in nodes:
-            stack.callback(node.stop)
-        starting = stack.enter_context(ThreadPoolExecutor(len(nodes)))  # its threads stay as long as the nodes
-        for started in [starting.submit(node.start, ARCHIVE) for node in nodes]:
-            started.result()
+    with (
+        tempfile.TemporaryDirectory(prefix="fleet-") as own,
+        two_nodes(ARCHIVE, Path(own)) as (host, a, _),
+    ):
         if not one.exists():
-            _load(nodes[0], one, f"http://{nodes[0].host.address}:8000/{PREDICT}", "0.5", "20")
-        front = stack.enter_context(balancing(made["front"], own / "front", {}))
-        for name in made.keys() - {"front"}:
-            front.wait_for(name, "UP")
-        _load(nodes[0], both, f"http://{nodes[0].host.gateway}:8000/{PREDICT}", given.times, given.seconds)
+            _load(a, one, f"http://{a.host.address}:8000/{PREDICT}", "0.5", "20")
+        with balancing(host, Path(own, "front"), {}) as front:
+            for name in LISTED:
+                front.wait_for(name, "UP")
+            _load(a, both, f"http://{a.host.gateway}:8000/{PREDICT}", given.times, given.seconds)
     return capacity.main(["--times", str(one), "--against", str(both), "--nodes", "2"])
 
 
