@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.ray.manifest import read_lines
+from deploy.ray.manifest import read_lines, shard_of
 from deploy.ray.store import Store
 from portrait_client.arguments import ARCHIVE
 from portrait_client.local import LocalPortraits, crew_for
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _plain(archive: Path, photos: Path) -> list[float]:
     """Return when each picture was there, drawn by a process for each core without Ray."""
-    paths = sorted(path for path in photos.iterdir() if path.is_file())
+    paths = sorted((path for path in photos.iterdir() if path.is_file()), key=lambda path: shard_of(path.name))
     crew = crew_for(len(paths))
     with (
         tempfile.TemporaryDirectory() as folder,
