@@ -41,6 +41,7 @@ from scripts.bench.report import (
 )
 from scripts.bench.service import ServedError
 from scripts.bench.spec import candidates, forms, own, split
+from scripts.serving.arguments import PRECISIONS
 from scripts.serving.errors import SetupError
 from scripts.serving.machine import usable_cores
 
@@ -75,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--isa", choices=(*isa.LIMITS, isa.NATIVE), default=isa.NATIVE, help="hold all engines down to it")
     add("--serve", action="store_true", help="a server of its own too, through REST and gRPC")
     add("--requests", type=int, default=200, help="for --serve: requests on each way; default: %(default)s")
+    add(
+        "--precision", choices=PRECISIONS, default="auto", help="for --serve: what it computes in; default: %(default)s"
+    )
     add("--port-offset", type=int, default=300, help="for --serve: added to all ports; default: %(default)s")
     add("--quick", action="store_true", help="fewer photos, rounds and figures: ends within a minute")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -132,7 +136,7 @@ def _details(options: argparse.Namespace, own_names: list[str], inputs: Inputs) 
 def _served(options: argparse.Namespace, weights: Weights) -> dict[str, Any]:
     from scripts.bench.served import measure_served  # it needs packages that are not the server's
 
-    service = measure_served(weights, options.port_offset, options.requests)
+    service = measure_served(weights, options.port_offset, options.requests, options.precision)
     print("\n" + served_table(service))
     return asdict(service)
 

@@ -39,17 +39,18 @@ _WARM_UP = 3
 Draw = Callable[[bytes], object]
 
 
-def measure_served(weights: Weights, offset: int, requests: int) -> Service:
+def measure_served(weights: Weights, offset: int, requests: int, precision: str) -> Service:
     """Build an archive of `weights`, serve it as scripts/serve.sh does, and time `requests` each way."""
     photo = _jpeg()
     with tempfile.TemporaryDirectory(prefix="portrait-served-") as folder:
         archive = Path(folder) / "store" / "portrait.mar"
         build(weights, archive)
-        inside = [_in_process(archive, photo, requests, a, Path(folder)) for a in arrangements()]
+        inside = [_in_process(archive, photo, requests, a, precision, Path(folder)) for a in arrangements()]
         gpus = count_gpus()
         shared = arrange(usable_cores(), usable_memory(), gpus=gpus)
+        run = Run(Ports.at(offset), shared, False, archive, ensure_java(), Path(folder) / "server", precision, gpus)
         started = time.perf_counter()
-        with _server(archive, offset, shared, gpus, Path(folder)) as run:
+        with _serving(run):
             ready = time.perf_counter() - started
             ways = _through(run, photo, requests)
     return Service(ready, tuple(inside), tuple(ways))
@@ -96,26 +97,26 @@ def worker_mb(folder: Path) -> float:
 
 
 @contextmanager
-def _server(archive: Path, offset: int, arrangement: Arrangement, gpus: int, folder: Path) -> Iterator[Run]:
-    ports = Ports.at(offset)
-    check_ports(ports)
-    run = Run(ports, arrangement, False, archive, ensure_java(), folder / "server", gpus=gpus)
+def _serving(run: Run) -> Iterator[None]:
+    check_ports(run.ports)
     process = start(run, tied=True)
     try:
         wait_until_ready(run, process)
-        yield run
+        yield
     finally:
         stop(run.folder)
         process.wait()
 
 
-def _in_process(archive: Path, photo: bytes, requests: int, arrangement: Arrangement, folder: Path) -> Served:
+def _in_process(
+    archive: Path, photo: bytes, requests: int, arrangement: Arrangement, precision: str, folder: Path
+) -> Served:
     """Time the handler's own steps without a server, in as many processes as workers, in their environment."""
     (folder / "photo.jpg").write_bytes(photo)
     code = "import sys; from scripts.bench.served import draw_here; draw_here(*sys.argv[1:])"
     each = -(-requests // arrangement.workers)
     command = [sys.executable, "-c", code, str(archive), str(folder / "photo.jpg"), str(each)]
-    environment = {**os.environ, **worker_environment(arrangement.threads)}
+    environment = {**os.environ, **worker_environment(arrangement.threads), "PORTRAIT_PRECISION": precision}
     crew = [
         subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1

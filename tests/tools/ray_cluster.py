@@ -1,9 +1,11 @@
 """A Ray cluster on this machine, whose nodes are processes that can be killed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 from ray._private.node import Node
+from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 
 _NODE = {"memory": 2_000_000_000, "object_store_memory": 80_000_000}  # bytes: one process that draws; the archive
@@ -22,3 +24,16 @@ def cluster() -> Iterator[Cluster]:
 def join(made: Cluster) -> Node:
     """Have a node join that draws with one core."""
     return made.add_node(wait=True, num_cpus=1, **_NODE)
+
+
+def spared(made: Cluster, nodes: Iterable[Node]) -> Node:
+    """Return one of `nodes` that no command belongs to: Ray picks one for each, which ends with it."""
+    jobs = GcsClient(address=made.address).get_all_job_info().values()
+    taken = {job.driver_address.node_id.hex() for job in jobs if not job.is_dead}
+    return next(node for node in nodes if node.node_id not in taken)
+
+
+def stored(made: Cluster) -> int:
+    """Return the bytes that pass through Ray at this moment: what the object stores of all nodes hold."""
+    stats = get_memory_info_reply(get_state_from_address(made.address)).store_stats
+    return int(stats.object_store_bytes_used)
