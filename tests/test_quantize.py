@@ -162,6 +162,17 @@ def test_ranges_are_the_largest_value_of_each_channel_over_all_photos(network: U
         assert torch.equal(top, torch.maximum(alone[0][name], alone[1][name]))
 
 
+@pytest.mark.parametrize("name", ["encoder.0.entry", "encoder.0", "encoder.4.bottom", "decoder.0.up.2", "decoder.4"])
+def test_ranges_are_those_of_the_published_layers(network: U2Net, name: str) -> None:
+    written: list[Tensor] = []
+    handle = network.get_submodule(name).register_forward_hook(lambda _module, _inputs, maps: written.append(maps))
+    photo = seeded_photo(1, 64, 64)
+    with torch.inference_mode():
+        LineModel(network).eval()(photo)
+    handle.remove()
+    torch.testing.assert_close(record_ranges(network, [photo])[name], written[0].amax((0, 2, 3)), rtol=1e-3, atol=1e-4)
+
+
 def test_every_convolution_reads_and_writes_known_units(network: U2Net, ranges: Ranges) -> None:
     units = activation_scales(network, ranges)
     shapes = {name: tuple(weight.shape[:2]) for name, weight in named_weights(network)}

@@ -2,6 +2,8 @@
 
 import mimetypes
 import re
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,15 +41,13 @@ DROPPED = """files => {
     for (const [name, type, bytes] of files) transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
     return transfer;
 }"""
-PIXELS = """selector => {
+SHOWN = """selector => {
     const shown = document.querySelector(selector);
     const canvas = document.createElement("canvas");
     canvas.width = shown.naturalWidth || shown.width;
     canvas.height = shown.naturalHeight || shown.height;
-    const context = canvas.getContext("2d");
-    context.drawImage(shown, 0, 0, canvas.width, canvas.height);
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    return [canvas.width, canvas.height, [...data]];
+    canvas.getContext("2d").drawImage(shown, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL("image/png").split(",")[1];
 }"""
 Pixels = npt.NDArray[np.uint8]
 
@@ -127,8 +127,8 @@ class PageDriver:
 
     def pixels(self, selector: str) -> Pixels:
         """Return what an image or canvas of the page shows: uint8 (H, W, 4)."""
-        width, height, levels = self.page.evaluate(PIXELS, selector)
-        return np.array(levels, np.uint8).reshape(height, width, 4)
+        png = b64decode(self.page.evaluate(SHOWN, selector))
+        return np.asarray(Image.open(BytesIO(png)).convert("RGBA"))
 
     def asked(self) -> int:
         """Return how often the endpoint was asked."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 from ray._private.node import Node
-from ray._raylet import GcsClient
+from ray._raylet import GcsClient  # type: ignore[attr-defined]  # Ray leaves it out of its stub
 from ray.cluster_utils import Cluster
 
 _NODE = {"memory": 2_000_000_000, "object_store_memory": 80_000_000}  # bytes: one process that draws; the archive
