@@ -82,7 +82,7 @@ def children(names: list[str], inputs: Inputs, threads: int, pythons: Mapping[bo
     """One process for each name, made one after the other; gone after the block."""
     started: list[Child] = []
     try:
-        for name in tqdm(names, desc="making engines", leave=False):
+        for name in tqdm(names, desc="making engines", leave=False, disable=None):
             started.append(Child(name, inputs, threads, pythons[ENGINES[name].peer]))
             started[-1].answer()
         yield started
@@ -94,7 +94,7 @@ def children(names: list[str], inputs: Inputs, threads: int, pythons: Mapping[bo
 def convert(names: Iterable[str], inputs: Inputs, python: str) -> None:
     """Have the models of peers written by `scripts.bench.convert`. Raises `RuntimeError` that says why not."""
     wanted = dict.fromkeys(ENGINES[name].model for name in names if ENGINES[name].peer)
-    for model in tqdm(wanted, desc="converting for peers", leave=False):
+    for model in tqdm(wanted, desc="converting for peers", leave=False, disable=None):
         command = [python, "-m", "scripts.bench.convert", str(inputs.folder), model]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
@@ -106,7 +106,7 @@ def race(names: list[str], inputs: Inputs, threads: int, rounds: int, pythons: M
     """Time every engine `rounds` times in turn, after one round that does not count."""
     with children(names, inputs, threads, pythons) as racers:
         seconds: dict[str, list[float]] = {name: [] for name in names}
-        for turn in tqdm(range(rounds + 1), desc=f"{threads} threads", leave=False):
+        for turn in tqdm(range(rounds + 1), desc=f"{threads} threads", leave=False, disable=None):
             for child in racers:
                 [taken] = _numbers(child.ask("time 1"))
                 if turn:

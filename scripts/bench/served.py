@@ -73,7 +73,7 @@ def _times(way: str, draw: Draw, photo: bytes, requests: int, at_once: int) -> t
     with ThreadPoolExecutor(at_once) as crew:
         started = time.perf_counter()
         jobs = crew.map(lambda _: _seconds(draw, photo), range(requests))
-        taken = list(tqdm(jobs, desc=f"{way}, {at_once} at once", total=requests, leave=False))
+        taken = list(tqdm(jobs, desc=f"{way}, {at_once} at once", total=requests, leave=False, disable=None))
         return taken, time.perf_counter() - started
 
 
