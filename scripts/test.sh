@@ -26,5 +26,5 @@ fi
 .venv/bin/mypy
 # OpenMP's threads sleep while they wait: where others want the cores, those that spin take two thirds of the time.
 export OMP_WAIT_POLICY=passive
-# Three processes for two cores, a file of tests each: one waits for servers to start for a third of the time.
-exec .venv/bin/python -m pytest -n 3 --dist loadfile "$@"
+# Two processes, a file of tests each: alone, one waits for servers to start for a third of the time.
+exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"

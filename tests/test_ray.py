@@ -241,17 +241,18 @@ def test_a_killed_run_goes_on_where_it_was(archive: Path, album: Path, nodes: An
     assert sum(drawings.values()) - PHOTOS - 2 <= 1
 
 
-def test_a_node_that_is_killed_loses_no_photo(archive: Path, album: Path, nodes: Any, tmp_path: Path) -> None:
+def test_a_node_that_is_killed_loses_no_photo(archive: Path, album: Path, tmp_path: Path) -> None:
     told = tmp_path / "told"
     telling = changed(archive, tmp_path, "handler/answer.py", _TELLING.format(str(told)))
     target = tmp_path / "drawn"
-    join(nodes)
-    run = Run(album, target, "--archive", telling, "--address", nodes.address)
-    wait_for(5, target, run)
-    # no photo passes through Ray, nor a picture: the three nodes hold the archive and nothing else
-    assert all(stored(nodes) < 3 * archive.stat().st_size + LEAST_PHOTO for _ in range(5))
-    nodes.remove_node(spared(nodes, nodes.worker_nodes), allow_graceful=False)
-    status, output, said = run.end()
+    with cluster() as made:
+        drawing = [join(made), join(made)]
+        run = Run(album, target, "--archive", telling, "--address", made.address)
+        wait_for(5, target, run)
+        # no photo passes through Ray, nor a picture: the three nodes hold the archive and nothing else
+        assert all(stored(made) < 3 * archive.stat().st_size + LEAST_PHOTO for _ in range(5))
+        made.remove_node(spared(made, drawing), allow_graceful=False)
+        status, output, said = run.end()
     assert status == 0, said
     assert "by 2 processes on 2 nodes" in output
     assert_all_are_whole(target)

@@ -27,7 +27,11 @@ def join(made: Cluster) -> Node:
 
 
 def spared(made: Cluster, nodes: Iterable[Node]) -> Node:
-    """Return one of `nodes` that no command belongs to: Ray picks one for each, which ends with it."""
+    """Return one of `nodes` that no command belongs to.
+
+    Ray picks a node of the command's machine, and Ray Data keeps its records on that of the cluster's first command:
+    in a cluster of machines this is the head.
+    """
     jobs = GcsClient(address=made.address).get_all_job_info().values()
     taken = {job.driver_address.node_id.hex() for job in jobs if not job.is_dead}
     return next(node for node in nodes if node.node_id not in taken)
